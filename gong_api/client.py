@@ -1,0 +1,226 @@
+"""The one HTTP path to Gong: every request of tap and target goes through `GongClient.request`.
+
+limiter -> authentication -> connection pool -> answer or exception, tried again by the one retry
+policy.
+"""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+
+from gong_api.auth import OAuth
+from gong_api.errors import BadCredentials, Unreachable, refusal
+from gong_api.operation import Page
+from gong_api.retries import (
+    RETRIED_STATUSES,
+    Transient,
+    transient_answer,
+    transient_connection,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from requests.auth import AuthBase
+
+    from gong_api.clock import Clock
+    from gong_api.limiter import RequestLimiter
+    from gong_api.operation import Operation
+    from gong_api.retries import RetryPolicy
+
+logger = logging.getLogger("gong_api")
+
+# Ids beyond 2^53 and amounts keep their exact value: integers are unbounded, fractions decimal.
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+class RepeatedCursor(Unreachable):
+    """Gong answered with a page that was just read: an endless loop."""
+
+
+class GongClient:
+    """A connection to one company.
+
+    Args:
+        base_url: scheme and host, without a trailing slash.
+        auth: signs each request.
+        limiter: paces all requests of the process.
+        retries: the retry policy.
+        clock: tells the time.
+        timeout: seconds, to connect and between bytes.
+        user_agent: how we introduce ourselves.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        auth: AuthBase,
+        limiter: RequestLimiter,
+        retries: RetryPolicy,
+        clock: Clock,
+        timeout: float,
+        user_agent: str,
+    ) -> None:
+        self.base_url = base_url
+        self.limiter = limiter
+        self.retries = retries
+        self.clock = clock
+        self._auth = auth
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
+        # Credentials come from the settings alone, never from ~/.netrc.
+        self._session.auth = auth
+        self._met = False
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> dict[str, Any]:
+        """Send a request and return Gong's answer.
+
+        Args:
+            method: HTTP verb.
+            path: below the host.
+            params: of the query string.
+            body: sent as JSON when not None.
+
+        Raises:
+            Refused: Gong refused it (see `gong_api.errors`).
+            ServerFault: Gong failed on every try.
+            Unreachable: there was no answer, or not one of Gong's.
+            LimitReached: the quota is used up; stop and run again later.
+        """
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        request = requests.Request(
+            method, self.base_url + path, params=params, data=content, headers=headers
+        )
+        try:
+            return self.retries.call(lambda: self._attempt(request))
+        except BadCredentials:
+            if not isinstance(self._auth, OAuth):
+                raise
+            # The token may have been revoked or outlived; a fresh one gets one chance.
+            self._auth.refresh()
+            return self.retries.call(lambda: self._attempt(request))
+
+    def pages(
+        self,
+        operation: Operation,
+        *,
+        path: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Iterator[Page]:
+        """Read a list, page after page.
+
+        The cursor goes where Gong looks for it: into the query of a GET, into the top level of a
+        POST's body; everything else is repeated unchanged (API: cursors and paging).
+
+        Args:
+            operation: what to call.
+            path: values for the path's placeholders.
+            params: of the query string.
+            body: of a POST.
+
+        Raises:
+            RepeatedCursor: a page came back with the cursor that led to it.
+            GongError: as `request`.
+        """
+        url = operation.path.format_map(path or {})
+        cursor: str | None = None
+        while True:
+            turn = {"cursor": cursor} if cursor else {}
+            if operation.method == "GET":
+                answer = self.request("GET", url, params={**(params or {}), **turn})
+            else:
+                answer = self.request(
+                    operation.method, url, params=params, body={**(body or {}), **turn}
+                )
+            page = _page(answer, operation)
+            yield page
+            if page.cursor and page.cursor == cursor:
+                msg = f"{operation} answered with the cursor it was asked with; stopped"
+                raise RepeatedCursor(msg)
+            cursor = page.cursor
+            if not cursor:
+                return
+
+    def close(self) -> None:
+        """Give the pooled connections back."""
+        self._session.close()
+
+    def _attempt(self, request: requests.Request) -> dict[str, Any]:
+        self.limiter.take()
+        prepared = self._session.prepare_request(request)
+        try:
+            # A redirect to another host would lose the credentials or leak them.
+            response = self._session.send(prepared, timeout=self._timeout, allow_redirects=False)
+        except requests.RequestException as error:
+            raise self._unless_stranger(transient_connection(error, self._host)) from error
+        if response.status_code in RETRIED_STATUSES:
+            raise transient_answer(response, self.clock)
+        if response.is_redirect:
+            raise Unreachable(_redirected(response))
+        if response.status_code >= 400:
+            raise refusal(response)
+        try:
+            answer = _decode(response)
+        except Transient as failure:
+            raise self._unless_stranger(failure) from failure.__cause__
+        self._met = True
+        return answer
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.base_url).netloc
+
+    def _unless_stranger(self, failure: Transient) -> Exception:
+        """A host that never answered like Gong is a wrong setting, not a passing fault."""
+        return failure if self._met or not failure.looks_permanent else failure.outcome
+
+
+def _decode(response: requests.Response) -> dict[str, Any]:
+    try:
+        answer = _decoder.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        host = urlsplit(response.url).netloc
+        kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
+        msg = f"{host} answered {response.status_code} with {kind} that is not JSON; check api_url"
+        raise Transient(Unreachable(msg), looks_permanent=kind == "text/html") from error
+    if not isinstance(answer, dict):
+        msg = f"{urlsplit(response.url).netloc} answered JSON that is not Gong's; check api_url"
+        raise Unreachable(msg)
+    return answer
+
+
+def _page(answer: dict[str, Any], operation: Operation) -> Page:
+    records = answer.get(operation.records)
+    paging = answer.get("records") or {}
+    return Page(
+        records=records if isinstance(records, list) else [],
+        total=paging.get("totalRecords"),
+        cursor=paging.get("cursor") or None,
+        answer=answer,
+    )
+
+
+def _redirected(response: requests.Response) -> str:
+    target = urlsplit(response.headers.get("Location", ""))
+    host = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
+    return (
+        f"{urlsplit(response.url).netloc} redirects to {host}; redirects are not followed because "
+        f"credentials could leak. If that is your company's host, set api_url to it"
+    )

@@ -1,0 +1,160 @@
+"""What can go wrong with Gong, as exceptions whose text is meant for the user.
+
+GongError
+├── SettingsError        a setting is missing, malformed or unsafe; nothing was sent
+├── Unreachable          no usable answer after every try (name, connection, time-out, garbage)
+├── Refused              Gong answered with an error that trying again does not change
+│   ├── BadCredentials   401: the key, the token or the host is wrong
+│   ├── MissingScope     401/403: the credentials lack a scope (`.scope` when Gong names it)
+│   ├── NothingFound     404: no row matches the filters; an empty window, not a fault
+│   ├── CursorExpired    4xx: a cursor chain took longer than its hour
+│   └── NotFound         404: an unknown id or path
+├── ServerFault          5xx or a truncated answer, on every try
+└── LimitReached         stop cleanly and run again later (`.seconds` to wait, when known)
+
+Each is one line that says what happened, why, and what to do. No message holds a secret or an
+answer's body: only Gong's own `errors` texts and its request id.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    import requests
+
+_SCOPE = re.compile(r"permission to use '(?P<scope>[^']+)'")
+_NOTHING_FOUND = re.compile(r"\bno\b.*\bfound\b.*provided filters", re.IGNORECASE)
+_CURSOR_EXPIRED = re.compile(r"cursor has expired", re.IGNORECASE)
+_MOST_TEXT = 500
+
+
+class GongError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class SettingsError(GongError):
+    """A setting is missing, malformed or unsafe."""
+
+
+class Unreachable(GongError):
+    """Gong could not be reached, or what answered is not Gong."""
+
+
+class ServerFault(GongError):
+    """Gong failed on every try."""
+
+
+class LimitReached(GongError):
+    """The quota is used up: what was done is kept, the rest is for the next run.
+
+    Attributes:
+        seconds: how long Gong asks to wait, None when it is our own budget that ended.
+    """
+
+    def __init__(self, message: str, *, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class Refused(GongError):
+    """Gong refused a request.
+
+    Attributes:
+        status: HTTP status.
+        texts: the strings of Gong's `errors` list, possibly empty.
+        request_id: Gong's id of the request, for its support.
+    """
+
+    def __init__(self, message: str, *, status: int, texts: list[str], request_id: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.texts = texts
+        self.request_id = request_id
+
+
+class BadCredentials(Refused):
+    """The credentials are wrong, or right for another host."""
+
+
+class MissingScope(Refused):
+    """The credentials are good but not for this operation."""
+
+    scope: str | None = None
+
+
+class NothingFound(Refused):
+    """No row matches the filters."""
+
+
+class CursorExpired(Refused):
+    """The chain of pages took longer than a cursor lives."""
+
+
+class NotFound(Refused):
+    """The id or the path is unknown."""
+
+
+def refusal(response: requests.Response) -> Refused:
+    """Turn a 4xx answer into the exception that fits it (API: error envelope, gong status table).
+
+    The envelope is `{"requestId": str, "errors": [str, ...]}`; anything else, a proxy's page
+    for instance, yields no texts.
+    """
+    texts, request_id = _envelope(response)
+    text = "; ".join(texts)[:_MOST_TEXT]
+    kind = _kind(response.status_code, text)
+    where = f"{response.request.method} {_path(response)}"
+    said = f"Gong answered {response.status_code} to {where}: {text or response.reason}"
+    scope = _SCOPE.search(text)
+    advice = {
+        BadCredentials: (
+            "Check access_key and access_key_secret (or the OAuth settings), and api_url: a "
+            "company's key may work only on its own host, which Gong shows under Company "
+            "settings > API"
+        ),
+        MissingScope: (
+            f"Grant the scope {scope['scope']} to the app and reconnect"
+            if scope
+            else "The key's owner, or the company's licence, does not cover this operation"
+        ),
+        NotFound: "Check the id, and api_url",
+    }.get(kind)
+    message = ". ".join(part.rstrip(".") for part in (said, advice) if part)
+    if request_id:
+        message = f"{message} (Gong request {request_id})"
+    error = kind(message, status=response.status_code, texts=texts, request_id=request_id)
+    if isinstance(error, MissingScope) and scope:
+        error.scope = scope["scope"]
+    return error
+
+
+def _kind(status: int, text: str) -> type[Refused]:
+    """The leaf for a status and Gong's text; a missing scope is a 401 with a telling text."""
+    if _CURSOR_EXPIRED.search(text):
+        return CursorExpired
+    if status == 404:
+        return NothingFound if _NOTHING_FOUND.search(text) else NotFound
+    if status in {402, 403} or (status == 401 and _SCOPE.search(text)):
+        return MissingScope
+    return BadCredentials if status == 401 else Refused
+
+
+def _envelope(response: requests.Response) -> tuple[list[str], str]:
+    try:
+        answer: Any = msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        answer = None
+    if not isinstance(answer, dict):
+        return [], ""
+    errors = answer.get("errors")
+    texts = [str(text) for text in errors] if isinstance(errors, list) else []
+    return texts, str(answer.get("requestId") or "")
+
+
+def _path(response: requests.Response) -> str:
+    """The path without its query, which may hold an e-mail address or a phone number."""
+    return (response.request.path_url or "").partition("?")[0]

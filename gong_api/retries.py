@@ -1,0 +1,169 @@
+"""The one retry policy: which failures are tried again, and how long to wait between.
+
+Tried again: 429, 500, 502, 503, 504, connections that fail or break, truncated answers. Never:
+any other 4xx, which would only be refused again (API: errors, retry policy).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import backoff
+import requests
+
+from gong_api.errors import GongError, LimitReached, ServerFault, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gong_api.clock import Clock
+
+_T = TypeVar("_T")
+
+logger = logging.getLogger("gong_api")
+
+RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+_LONGEST_GUESS = 60.0
+
+
+class Transient(Exception):
+    """A try that failed in a way that may pass.
+
+    Attributes:
+        outcome: the exception for the user when no try is left.
+        retry_after: seconds that Gong asks to wait, None when it does not say.
+        looks_permanent: a mistyped host fails like this too.
+    """
+
+    def __init__(
+        self,
+        outcome: GongError,
+        *,
+        retry_after: float | None = None,
+        looks_permanent: bool = False,
+    ) -> None:
+        super().__init__(str(outcome))
+        self.outcome = outcome
+        self.retry_after = retry_after
+        self.looks_permanent = looks_permanent
+
+
+@dataclass
+class RetryPolicy:
+    """How often and how patiently to try again.
+
+    Attributes:
+        max_retries: tries after the first.
+        max_wait: seconds; a longer `Retry-After` ends the run instead.
+        clock: waits are slept on it.
+        retries: tries again so far.
+        waited: seconds waited for them.
+    """
+
+    max_retries: int
+    max_wait: float
+    clock: Clock
+    retries: int = 0
+    waited: float = 0.0
+
+    def call(self, attempt: Callable[[], _T]) -> _T:
+        """Run `attempt` until it returns.
+
+        Raises:
+            LimitReached: Gong asks to wait longer than `max_wait`.
+            GongError: the outcome of the last try.
+        """
+
+        def pause(details: Mapping[str, Any]) -> None:
+            self._pause(details["exception"], details["tries"])
+
+        # backoff decides whether to try again; the wait goes through our clock, hence interval=0.
+        decorated = backoff.on_exception(
+            backoff.constant,
+            Transient,
+            interval=0,
+            jitter=None,
+            max_tries=self.max_retries + 1,
+            on_backoff=pause,
+            logger=None,
+        )(attempt)
+        try:
+            return decorated()
+        except Transient as last:
+            raise last.outcome from last.__cause__
+
+    def _pause(self, failure: Transient, tries: int) -> None:
+        seconds = failure.retry_after
+        if seconds is None:
+            seconds = min(2.0 ** (tries - 1), _LONGEST_GUESS) * random.uniform(0.5, 1)  # noqa: S311
+        if seconds > self.max_wait:
+            msg = (
+                f"Gong asks to wait {seconds:.0f} s, longer than max_retry_wait "
+                f"({self.max_wait:.0f} s); what was read is kept, run again after that"
+            )
+            raise LimitReached(msg, seconds=seconds) from failure
+        logger.warning("%s; trying again in %.1f s (try %d)", failure, seconds, tries + 1)
+        self.retries += 1
+        self.waited += seconds
+        self.clock.sleep(seconds)
+
+
+def transient_answer(response: requests.Response, clock: Clock) -> Transient:
+    """The failure behind an answer with one of `RETRIED_STATUSES`."""
+    what = f"Gong answered {response.status_code} to {response.request.method} {response.url}"
+    what = what.partition("?")[0]
+    if response.status_code == 429:
+        outcome: GongError = LimitReached(
+            f"{what} on every try: the company's request quota is used up by others too; "
+            "lower requests_per_second or run later"
+        )
+    else:
+        outcome = ServerFault(f"{what} on every try; run again later, or ask Gong's support")
+    return Transient(outcome, retry_after=_retry_after(response, clock))
+
+
+def transient_connection(error: requests.RequestException, host: str) -> Transient:
+    """The failure behind a connection that could not be made, broke, or fell silent."""
+    reason, looks_permanent = _plain_reason(error)
+    msg = f"No answer from {host}: {reason}. Check api_url, the network and any proxy"
+    return Transient(Unreachable(msg), looks_permanent=looks_permanent)
+
+
+def _plain_reason(error: requests.RequestException) -> tuple[str, bool]:
+    """What happened, without the URL and object addresses that urllib3 puts in its texts.
+
+    Returns:
+        The reason, and whether a wrong host would look the same.
+    """
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its TLS certificate could not be verified", True
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "the connection timed out", False
+    if isinstance(error, requests.exceptions.Timeout):
+        return "it stayed silent longer than request_timeout", False
+    text = repr(error)
+    if "NameResolution" in text or "gaierror" in text:
+        return "the host name could not be resolved", True
+    if "Connection refused" in text or "WinError 10061" in text:
+        return "the connection was refused", True
+    return "the connection broke", False
+
+
+def _retry_after(response: requests.Response, clock: Clock) -> float | None:
+    """Seconds of `Retry-After`: Gong sends an integer, a proxy may send a date."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - clock.now()).total_seconds())

@@ -1,0 +1,237 @@
+"""The settings that tap and target share: how to reach Gong, and how hard to press it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from requests.auth import AuthBase, HTTPBasicAuth
+from singer_sdk import typing as th
+
+from gong_api import __version__
+from gong_api.auth import OAuth
+from gong_api.client import GongClient
+from gong_api.errors import SettingsError
+from gong_api.limiter import RequestLimiter
+from gong_api.retries import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gong_api.clock import Clock
+
+GONG = "https://api.gong.io"
+SANDBOX = "sandbox"
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+# "integer" first, so that the SDK parses environment variables as numbers.
+_NUMBER = th.CustomType({"type": ["integer", "number"], "minimum": 0})
+
+CONNECTION: tuple[th.Property[Any], ...] = (
+    th.Property(
+        "access_key",
+        th.StringType,
+        secret=True,
+        title="Access key",
+        description="Access key of a Gong API key pair (Company settings > Ecosystem > API)",
+    ),
+    th.Property(
+        "access_key_secret",
+        th.StringType,
+        secret=True,
+        title="Access key secret",
+        description="Secret of the API key pair; Gong shows it once",
+    ),
+    th.Property(
+        "client_id",
+        th.StringType,
+        title="OAuth client id",
+        description="OAuth 2.0, used when no key pair is given: the integration's client id",
+    ),
+    th.Property(
+        "client_secret",
+        th.StringType,
+        secret=True,
+        title="OAuth client secret",
+        description="OAuth 2.0: the integration's client secret",
+    ),
+    th.Property(
+        "refresh_token",
+        th.StringType,
+        secret=True,
+        title="OAuth refresh token",
+        description=(
+            "OAuth 2.0: the refresh token to start with. Gong replaces it at each use; the newest "
+            "one lives in `oauth_token_path`"
+        ),
+    ),
+    th.Property(
+        "access_token",
+        th.StringType,
+        secret=True,
+        title="OAuth access token",
+        description="OAuth 2.0: an access token to start with (optional)",
+    ),
+    th.Property(
+        "oauth_token_path",
+        th.StringType,
+        default=".gong/oauth.json",
+        title="OAuth token file",
+        description="Where rotated OAuth tokens are kept between runs (mode 0600)",
+    ),
+    th.Property(
+        "oauth_token_url",
+        th.StringType,
+        default="https://app.gong.io/oauth2/generate-customer-token",
+        title="OAuth token URL",
+        description="Where tokens are renewed",
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        default=GONG,
+        title="API URL",
+        description=(
+            "Your company's API host, as Gong shows it beside the key (for example "
+            "`https://us-12345.api.gong.io`); `sandbox` starts a local Gong with made-up data"
+        ),
+    ),
+    th.Property(
+        "requests_per_second",
+        _NUMBER,
+        default=3,
+        title="Requests per second",
+        description="Of the whole process, all streams together; 0 = no limit",
+    ),
+    th.Property(
+        "daily_request_budget",
+        th.IntegerType(minimum=0),
+        default=10000,
+        title="Daily request budget",
+        description="Requests this run may make before it stops cleanly; 0 = unlimited",
+    ),
+    th.Property(
+        "max_retry_wait",
+        _NUMBER,
+        default=900,
+        title="Longest wait",
+        description="Seconds; a longer `Retry-After` stops the run cleanly, state written",
+    ),
+    th.Property(
+        "max_retries",
+        th.IntegerType(minimum=0),
+        default=8,
+        title="Retries",
+        description=(
+            "Per request, for 429, 500, 502, 503, 504, connection faults and truncated answers"
+        ),
+    ),
+    th.Property(
+        "request_timeout",
+        _NUMBER,
+        default=60,
+        title="Time-out",
+        description="Seconds to connect and to wait for each part of an answer",
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType,
+        default=f"gong-singer/{__version__}",
+        title="User agent",
+        description="How requests introduce themselves",
+    ),
+)
+
+
+def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
+    """Make the client that the settings describe. Nothing is sent yet.
+
+    `api_url: sandbox` starts a sandbox inside this process, which ends with it.
+
+    Raises:
+        SettingsError: credentials are missing, or `api_url` is not one that may be used.
+    """
+    if settings["api_url"] == SANDBOX:
+        # Imported here: a user of the real Gong never pays for the sandbox.
+        from gong_sandbox import Sandbox  # noqa: PLC0415
+
+        sandbox = Sandbox().start()
+        settings = {
+            **settings,
+            "api_url": sandbox.url,
+            "access_key": sandbox.access_key,
+            "access_key_secret": sandbox.access_key_secret,
+        }
+    base_url = checked_url(settings["api_url"])
+    auth = _auth(settings, clock)
+    if isinstance(auth, OAuth) and base_url == GONG and auth.api_base_url:
+        base_url = checked_url(auth.api_base_url)
+    return GongClient(
+        base_url=base_url,
+        auth=auth,
+        limiter=RequestLimiter(
+            per_second=settings["requests_per_second"],
+            budget=settings["daily_request_budget"],
+            clock=clock,
+        ),
+        retries=RetryPolicy(
+            max_retries=settings["max_retries"],
+            max_wait=settings["max_retry_wait"],
+            clock=clock,
+        ),
+        clock=clock,
+        timeout=settings["request_timeout"],
+        user_agent=settings["user_agent"],
+    )
+
+
+def checked_url(url: str) -> str:
+    """An API host that credentials may be sent to, without its trailing slash.
+
+    Raises:
+        SettingsError: it is not a URL of a host, or plain `http://` to another machine.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        msg = f"api_url must look like https://us-12345.api.gong.io (or be 'sandbox'), not {url!r}"
+        raise SettingsError(msg)
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        msg = (
+            f"api_url {url!r} would send the credentials unencrypted; use https:// "
+            "(plain http:// is for this machine only)"
+        )
+        raise SettingsError(msg)
+    if parts.path not in {"", "/"} or parts.query:
+        msg = f"api_url must be a host alone, without the path {parts.path!r}"
+        raise SettingsError(msg)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _auth(settings: Mapping[str, Any], clock: Clock) -> AuthBase:
+    key, secret = settings.get("access_key"), settings.get("access_key_secret")
+    if key and secret:
+        return HTTPBasicAuth(key, secret)
+    oauth = {name: settings.get(name) for name in ("client_id", "client_secret", "refresh_token")}
+    if all(oauth.values()):
+        return OAuth(
+            token_url=settings["oauth_token_url"],
+            client_id=settings["client_id"],
+            client_secret=settings["client_secret"],
+            refresh_token=settings["refresh_token"],
+            access_token=settings.get("access_token") or "",
+            path=Path(settings["oauth_token_path"]),
+            clock=clock,
+            user_agent=settings["user_agent"],
+        )
+    pair = {"access_key": key, "access_key_secret": secret}
+    begun = oauth if any(oauth.values()) and not (key or secret) else pair
+    missing = " and ".join(name for name, value in begun.items() if not value)
+    msg = (
+        f"No credentials: set {missing} (or access_key and access_key_secret, or client_id, "
+        "client_secret and refresh_token), or try api_url: sandbox, which needs none"
+        if begun is oauth
+        else f"No credentials: set {missing} (or client_id, client_secret and refresh_token for "
+        "OAuth), or try api_url: sandbox, which needs none"
+    )
+    raise SettingsError(msg)

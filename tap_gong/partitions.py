@@ -1,0 +1,119 @@
+"""The lists that streams fan out over, read once in a run and shared by all that need them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+
+from gong_api.errors import MissingScope, NothingFound, SettingsError
+from gong_api.operation import Operation
+from tap_gong.windows import instant, iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gong_api.client import GongClient
+    from tap_gong.run import Run
+
+WORKSPACES = Operation("GET", "/v2/workspaces", "workspaces", "api:workspaces:read")
+FOLDERS = Operation("GET", "/v2/library/folders", "folders", "api:library:read")
+OLDEST_CALL = Operation("POST", "/v2/calls/extensive", "calls", "api:calls:read:extensive")
+
+# Gong was founded in 2015: nothing it recorded is older, an imported recording hardly is.
+_BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
+
+
+class Partitions:
+    """Workspaces, library folders and the oldest call of a company.
+
+    Args:
+        client: the connection.
+        run: the range of the run.
+        workspace_ids: the setting; empty for all.
+    """
+
+    def __init__(self, client: GongClient, run: Run, workspace_ids: list[str]) -> None:
+        self._client = client
+        self._run = run
+        self._workspace_ids = workspace_ids
+
+    @cached_property
+    def workspaces(self) -> list[dict[str, Any]]:
+        """All workspaces of the company.
+
+        Raises:
+            SettingsError: one of `workspace_ids` is not among them.
+        """
+        workspaces = list(self._read(WORKSPACES))
+        known = {str(workspace["id"]): workspace.get("name") for workspace in workspaces}
+        unknown = [name for name in self._workspace_ids if name not in known]
+        if unknown:
+            listed = ", ".join(f"{key} ({name})" for key, name in known.items())
+            msg = (
+                f"workspace_ids: Gong knows no workspace {', '.join(unknown)}; there are: {listed}"
+            )
+            raise SettingsError(msg)
+        return workspaces
+
+    @cached_property
+    def workspace_filters(self) -> list[dict[str, str]]:
+        """What to add to a filter, one request each: nothing when all workspaces are wanted."""
+        if not self._workspace_ids:
+            return [{}]
+        return [
+            {"workspaceId": str(workspace["id"])}
+            for workspace in self.workspaces
+            if str(workspace["id"]) in self._workspace_ids
+        ]
+
+    @cached_property
+    def folders(self) -> list[dict[str, Any]]:
+        """The library folders of each workspace, with the workspace's id added.
+
+        A company with several workspaces must be asked for each of them.
+        """
+        return [
+            {**folder, "workspaceId": workspace.get("workspaceId")}
+            for workspace in self._each_workspace()
+            for folder in self._read(FOLDERS, params=workspace)
+        ]
+
+    @cached_property
+    def oldest_call(self) -> pendulum.DateTime:
+        """When the company's first call was to begin, or began: where windows start.
+
+        Gong lists calls oldest first, so one page is enough.
+        """
+        body = {
+            "filter": {"fromDateTime": iso(_BEFORE_ALL_CALLS), "toDateTime": iso(self._run.end)}
+        }
+        try:
+            page = next(self._client.pages(OLDEST_CALL, body=body))
+        except NothingFound:
+            return self._run.end
+        except MissingScope:
+            return _BEFORE_ALL_CALLS
+        times = [
+            instant(call["metaData"][name], name)
+            for call in page.records
+            for name in ("scheduled", "started")
+            if call.get("metaData", {}).get(name)
+        ]
+        return min(times, default=_BEFORE_ALL_CALLS)
+
+    def _each_workspace(self) -> list[dict[str, str]]:
+        if self._workspace_ids:
+            return self.workspace_filters
+        try:
+            return [{"workspaceId": str(workspace["id"])} for workspace in self.workspaces]
+        except MissingScope:
+            # A company with a single workspace answers without being told which.
+            return [{}]
+
+    def _read(
+        self, operation: Operation, params: dict[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        for page in self._client.pages(operation, params=params):
+            yield from page.records

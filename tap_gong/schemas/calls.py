@@ -1,0 +1,252 @@
+"""Calls and their transcripts (API: Calls)."""
+
+from __future__ import annotations
+
+from tap_gong.schemas.types import (
+    COUNT,
+    FLAG,
+    ID,
+    INSTANT,
+    SCALAR,
+    SECONDS,
+    TEXT,
+    WHOLE_SECONDS,
+    field,
+    listed,
+    many,
+    one,
+    record,
+)
+
+METADATA = (
+    field("id", ID, "The call's id, up to 20 digits"),
+    field("url", TEXT, "Page of the call in Gong"),
+    field("title", TEXT, "Title of the call"),
+    field("scheduled", INSTANT, "When it was to begin"),
+    field("started", INSTANT, "When recording began"),
+    field("duration", WHOLE_SECONDS, "Seconds, measured on the recording"),
+    field("primaryUserId", ID, "The user who hosted it"),
+    field("direction", TEXT, "Inbound, Outbound, Conference or Unknown"),
+    field("system", TEXT, "Where it took place, such as Zoom or a phone system"),
+    field("scope", TEXT, "Internal, External or Unknown"),
+    field("media", TEXT, "Video or Audio"),
+    field("language", TEXT, "ISO 639-2B; und: not supported, zxx: too little speech"),
+    field("workspaceId", ID, "The workspace it belongs to"),
+    field("sdrDisposition", TEXT, "Disposition given by the rep or the phone system"),
+    field("clientUniqueId", TEXT, "Id in the system that uploaded it"),
+    field("customData", TEXT, "Text that was given at upload"),
+    field("purpose", TEXT, "Purpose of the call"),
+    field("meetingUrl", TEXT, "Link of the web conference"),
+    field("isPrivate", FLAG, "Marked private in Gong"),
+    field("calendarEventId", TEXT, "Id of the calendar event"),
+)
+
+CONTEXT = many(
+    field("system", TEXT, "Salesforce, HubSpot, MicrosoftDynamic, Generic or another"),
+    field(
+        "objects",
+        many(
+            field("objectType", TEXT, "Account, Opportunity, Contact, Lead, User or another"),
+            field("objectId", ID, "Id of the object in that system"),
+            field(
+                "fields",
+                many(
+                    field("name", TEXT, "Name of the field"),
+                    field("value", SCALAR, "Its value, of whatever type the system has"),
+                ),
+                "Field values",
+            ),
+            field("timing", TEXT, "Whether the values are of Now or of TimeOfCall"),
+        ),
+        "Objects of that system",
+    ),
+)
+
+_OCCURRENCES = many(
+    field("startTime", SECONDS, "Seconds from the start of the call"),
+    field("speakerId", ID, "Who said it; joins to parties.speakerId"),
+)
+
+PARTIES = many(
+    field("id", ID, "The participant's id in this call"),
+    field("emailAddress", TEXT, "E-mail address"),
+    field("name", TEXT, "Name"),
+    field("title", TEXT, "Job title"),
+    field("userId", ID, "The user's id when it is one of ours"),
+    field("speakerId", ID, "Id of the voice; joins to transcripts and trackers"),
+    field("context", CONTEXT, "CRM objects of the participant"),
+    field("affiliation", TEXT, "Internal, External or Unknown"),
+    field("phoneNumber", TEXT, "Phone number"),
+    field("methods", listed(TEXT), "Invitee, Attendee"),
+)
+
+CONTENT = one(
+    field(
+        "structure",
+        many(
+            field("name", TEXT, "Part of the call"),
+            field("duration", WHOLE_SECONDS, "Seconds"),
+        ),
+        "Agenda of the call",
+    ),
+    field(
+        "trackers",
+        many(
+            field("id", ID, "The tracker's id"),
+            field("name", TEXT, "The tracker's name"),
+            field("count", COUNT, "How often it came up"),
+            field("type", TEXT, "KEYWORD or SMART"),
+            field("occurrences", _OCCURRENCES, "When it came up"),
+            field(
+                "phrases",
+                many(
+                    field("phrase", TEXT, "Phrase of a keyword tracker"),
+                    field("count", COUNT, "How often it was said"),
+                    field("occurrences", _OCCURRENCES, "When it was said"),
+                ),
+                "Phrases of a keyword tracker",
+            ),
+        ),
+        "Trackers",
+    ),
+    field(
+        "topics",
+        many(
+            field("name", TEXT, "Topic"),
+            field("duration", WHOLE_SECONDS, "Seconds spent on it"),
+        ),
+        "Topics",
+    ),
+    field("brief", TEXT, "Summary"),
+    field(
+        "outline",
+        many(
+            field("section", TEXT, "Section"),
+            field("startTime", SECONDS, "Seconds from the start of the call"),
+            field("duration", SECONDS, "Seconds"),
+            field(
+                "items",
+                many(
+                    field("text", TEXT, "What was said"),
+                    field("startTime", SECONDS, "Seconds from the start of the call"),
+                ),
+                "What the section holds",
+            ),
+        ),
+        "Outline",
+    ),
+    field(
+        "highlights",
+        many(
+            field("title", TEXT, "Heading"),
+            field(
+                "items",
+                many(
+                    field("text", TEXT, "Highlight"),
+                    field("startTimes", listed(SECONDS), "Seconds from the start of the call"),
+                ),
+                "Highlights under that heading",
+            ),
+        ),
+        "Highlights",
+    ),
+    field(
+        "callOutcome",
+        one(
+            field("id", TEXT, "Such as MEETING_BOOKED"),
+            field("category", TEXT, "Category"),
+            field("name", TEXT, "Name"),
+        ),
+        "Outcome",
+    ),
+    field("keyPoints", many(field("text", TEXT, "Key point")), "Key points"),
+)
+
+INTERACTION = one(
+    field(
+        "speakers",
+        many(
+            field("id", ID, "The participant; joins to parties.id"),
+            field("userId", ID, "The user when it is one of ours"),
+            field("talkTime", SECONDS, "Seconds of speech"),
+        ),
+        "Talk time of each speaker",
+    ),
+    field(
+        "interactionStats",
+        many(
+            field("name", TEXT, "Talk Ratio, Longest Monologue, Interactivity and others"),
+            field("value", SECONDS, "Its value"),
+        ),
+        "Interaction statistics of the host",
+    ),
+    field(
+        "video",
+        many(
+            field("name", TEXT, "Browser, Presentation, Webcam and others"),
+            field("duration", SECONDS, "Seconds it was seen"),
+        ),
+        "What was on the screen",
+    ),
+    field(
+        "questions",
+        one(
+            field("companyCount", COUNT, "Questions asked by our side"),
+            field("nonCompanyCount", COUNT, "Questions asked by the other side"),
+        ),
+        "Numbers of questions",
+    ),
+)
+
+COLLABORATION = one(
+    field(
+        "publicComments",
+        many(
+            field("id", ID, "The comment's id"),
+            field("audioStartTime", SECONDS, "Seconds from the start of the call"),
+            field("audioEndTime", SECONDS, "Seconds from the start of the call"),
+            field("commenterUserId", ID, "Who wrote it"),
+            field("comment", TEXT, "Text; people are tagged as @[name](userId)"),
+            field("posted", INSTANT, "When it was written"),
+            field("inReplyTo", ID, "The comment it answers"),
+            field("duringCall", FLAG, "Written during the call"),
+        ),
+        "Comments that everybody may see",
+    )
+)
+
+MEDIA_LINKS = one(
+    field("audioUrl", TEXT, "Good for 8 hours, different at every request"),
+    field("videoUrl", TEXT, "Good for 8 hours, different at every request"),
+)
+
+CALL = record(
+    *METADATA,
+    field("context", CONTEXT, "CRM objects of the call"),
+    field("parties", PARTIES, "Participants"),
+    field("content", CONTENT, "What the call was about"),
+    field("interaction", INTERACTION, "Who spoke how much, and what was shown"),
+    field("collaboration", COLLABORATION, "Comments"),
+    field("mediaUrls", MEDIA_LINKS, "Links to the recording, when call_content has media"),
+)
+
+TRANSCRIPT = record(
+    field("callId", ID, "The call"),
+    field(
+        "transcript",
+        many(
+            field("speakerId", ID, "Who spoke; joins to calls.parties.speakerId"),
+            field("topic", TEXT, "Topic of the monologue"),
+            field(
+                "sentences",
+                many(
+                    field("start", COUNT, "Milliseconds from the start of the call"),
+                    field("end", COUNT, "Milliseconds from the start of the call"),
+                    field("text", TEXT, "The sentence"),
+                ),
+                "Sentences",
+            ),
+        ),
+        "Monologues, in order",
+    ),
+)

@@ -1,0 +1,68 @@
+"""Definitions made in Gong's settings: scorecards and trackers (API: Settings)."""
+
+from __future__ import annotations
+
+from tap_gong.schemas.types import COUNT, FLAG, ID, INSTANT, TEXT, field, listed, many, record
+
+SCORECARD = record(
+    field("scorecardId", ID, "The scorecard's id"),
+    field("scorecardName", TEXT, "Name"),
+    field("workspaceId", ID, "The workspace it belongs to"),
+    field("enabled", FLAG, "In use"),
+    field("updaterUserId", ID, "Who changed it last, -1 for Gong itself"),
+    field("created", INSTANT, "When it was created"),
+    field("updated", INSTANT, "When it last changed"),
+    field("reviewMethod", TEXT, "AUTOMATIC or MANUAL"),
+    field(
+        "questions",
+        many(
+            field("questionId", ID, "The question's id"),
+            field("questionRevisionId", ID, "Id of this wording"),
+            field("questionText", TEXT, "The question"),
+            field("isOverall", FLAG, "The question for the overall score"),
+            field("updaterUserId", ID, "Who changed it last, -1 for Gong itself"),
+            field("questionType", TEXT, "RANGE, BOOLEAN, OPEN and others"),
+            field("answerGuide", TEXT, "Guide for the reviewer, in HTML"),
+            field("minRange", TEXT, "Lowest score, a number that Gong sends as text"),
+            field("maxRange", TEXT, "Highest score, a number that Gong sends as text"),
+            field(
+                "answerOptions",
+                many(
+                    field("id", ID, "The option's id"),
+                    field("text", TEXT, "The option"),
+                ),
+                "Options to select from",
+            ),
+            field("created", INSTANT, "When it was created"),
+            field("updated", INSTANT, "When it last changed"),
+        ),
+        "Questions",
+    ),
+)
+
+TRACKER = record(
+    field("trackerId", ID, "The tracker's id"),
+    field("trackerName", TEXT, "Name"),
+    field("workspaceId", ID, "The workspace it belongs to"),
+    field(
+        "languageKeywords",
+        many(
+            field("language", TEXT, "ISO 639-2B; mul: any language"),
+            field("keywords", listed(TEXT), "Words and phrases"),
+            field("includeRelatedForms", FLAG, "Other forms of the words count too"),
+        ),
+        "What is listened for",
+    ),
+    field("affiliation", TEXT, "Said by Anyone, Company or NonCompany"),
+    field("partOfQuestion", FLAG, "Only in questions"),
+    field("saidAt", TEXT, "Anytime, First or Last"),
+    field("saidAtInterval", COUNT, "How much of the beginning or end"),
+    field("saidAtUnit", TEXT, "minutes or percent"),
+    field("saidInTopics", listed(TEXT), "Only in these topics"),
+    field("saidInCallParts", listed(TEXT), "Only in these parts (older accounts)"),
+    field("filterQuery", TEXT, "Which calls are searched, in JSON"),
+    field("created", INSTANT, "When it was created"),
+    field("creatorUserId", ID, "Who created it, null for Gong itself"),
+    field("updated", INSTANT, "When it last changed"),
+    field("updaterUserId", ID, "Who changed it last, null for Gong itself"),
+)

@@ -1,0 +1,11 @@
+"""Workspaces (API: Workspaces)."""
+
+from __future__ import annotations
+
+from tap_gong.schemas.types import ID, TEXT, field, record
+
+WORKSPACE = record(
+    field("id", ID, "The workspace's id"),
+    field("name", TEXT, "Name"),
+    field("description", TEXT, "Description"),
+)

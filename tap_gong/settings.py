@@ -1,0 +1,100 @@
+"""The tap's settings, beside those it shares with the target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from singer_sdk import typing as th
+
+from gong_api.settings import CONNECTION
+
+CALL_CONTENT = (
+    "parties",
+    "structure",
+    "topics",
+    "trackers",
+    "trackerOccurrences",
+    "brief",
+    "outline",
+    "highlights",
+    "callOutcome",
+    "keyPoints",
+    "speakers",
+    "video",
+    "personInteractionStats",
+    "questions",
+    "publicComments",
+    "media",
+)
+
+SETTINGS = th.PropertiesList(
+    *CONNECTION,
+    th.Property(
+        "start_date",
+        th.StringType,
+        title="Start date",
+        description=(
+            "ISO-8601; calls from here on. Default: the oldest call. Without a zone it is UTC. "
+            "Does not filter streams marked `updated`"
+        ),
+    ),
+    th.Property(
+        "end_date",
+        th.StringType,
+        title="End date",
+        description="ISO-8601, exclusive. Default: the start of the run",
+    ),
+    th.Property(
+        "lookback_days",
+        th.IntegerType(minimum=0),
+        default=7,
+        title="Lookback",
+        description=(
+            "Days behind the bookmark that every run reads again: calls surface late and change "
+            "later, and Gong announces neither"
+        ),
+    ),
+    th.Property(
+        "call_content",
+        th.ArrayType(th.StringType(allowed_values=list(CALL_CONTENT))),
+        default=[part for part in CALL_CONTENT if part != "media"],
+        title="Parts of a call",
+        description=(
+            "What `calls` asks for beside the metadata; `media` links differ at every request and "
+            "need a scope of their own, so they are left out by default"
+        ),
+    ),
+    th.Property(
+        "call_context",
+        th.StringType(allowed_values=["None", "Basic", "Extended"]),
+        default="Extended",
+        title="CRM context of calls",
+        description="Links to CRM objects (`Basic`), with field values (`Extended`), or `None`",
+    ),
+    th.Property(
+        "call_context_timing",
+        th.ArrayType(th.StringType(allowed_values=["Now", "TimeOfCall"])),
+        default=["Now"],
+        title="Time of the CRM context",
+        description="With `Extended`: field values of today, of the day of the call, or both",
+    ),
+    th.Property(
+        "workspace_ids",
+        th.ArrayType(th.StringType),
+        title="Workspaces",
+        description="Only these workspaces' data, where Gong knows the workspace. Default: all",
+    ),
+    th.Property(
+        "include_avatars",
+        th.BooleanType,
+        default=False,
+        title="Avatars",
+        description="Also the synthetic users of Gong's own staff in `users`",
+    ),
+    additional_properties=False,
+)
+
+
+def settings_schema() -> dict[str, Any]:
+    """The JSON schema of the tap's settings."""
+    return SETTINGS.to_dict()

@@ -1,0 +1,159 @@
+"""Windows of time and the bookmarks between them. Pure: no clock, no network.
+
+A windowed stream reads `[start, end)` ranges one after the other. Its bookmark is the end of the
+last window that was wholly emitted: never a cursor, which dies within the hour, and never a
+record's value, because calls surface behind newer ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+
+from gong_api.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# A chain of 20 pages takes a minute or so; its cursor lives an hour from its first page.
+_RECORDS_PER_WINDOW = 2000
+_SHORTEST = timedelta(hours=1)
+# A cap of 90 days on a range has been reported, though never confirmed.
+_LONGEST = timedelta(days=90)
+_FIRST = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The instants from `start` to just before `end`, in UTC."""
+
+    start: pendulum.DateTime
+    end: pendulum.DateTime
+
+    @property
+    def length(self) -> timedelta:
+        """How long the window lasts."""
+        return timedelta(seconds=(self.end - self.start).total_seconds())
+
+    def __contains__(self, instant: pendulum.DateTime) -> bool:
+        return self.start <= instant < self.end
+
+    def __str__(self) -> str:
+        return f"[{iso(self.start)}, {iso(self.end)})"
+
+
+class Density:
+    """How many records a stretch of time holds, as far as is known."""
+
+    def __init__(self) -> None:
+        self._length = _FIRST
+
+    def window_length(self) -> timedelta:
+        """A length that should hold some 20 pages."""
+        return self._length
+
+    def observe(self, window: Window, records: int) -> None:
+        """Learn from what a window announced or held; a hint that is never relied on."""
+        ideal = window.length * (_RECORDS_PER_WINDOW / records if records else 2)
+        # A holiday must not be taken for the rule: grow twofold at most.
+        self._length = min(max(ideal, _SHORTEST), self._length * 2, _LONGEST)
+
+
+def slices(span: Window, density: Density) -> Iterator[Window]:
+    """Cut a span into adjacent windows, each as long as `density` suggests when it is due."""
+    start = span.start
+    while start < span.end:
+        end = min(start + density.window_length(), span.end)
+        yield Window(start, end)
+        start = end
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """How far a windowed stream has come.
+
+    Attributes:
+        end: end of the last window wholly emitted.
+        as_of: the clock of the run that read it.
+    """
+
+    end: pendulum.DateTime
+    as_of: pendulum.DateTime
+
+    @classmethod
+    def read(cls, state: Mapping[str, Any], stream: str) -> Bookmark | None:
+        """The bookmark in a stream's state, None when it has none.
+
+        Raises:
+            SettingsError: the state holds something that is not an instant.
+        """
+        value = state.get("replication_key_value")
+        if value is None:
+            return None
+        what = f"the bookmark of {stream} in the state"
+        end = instant(value, what)
+        return cls(end, instant(state["as_of"], what) if "as_of" in state else end)
+
+    def write(self, state: dict[str, Any]) -> None:
+        """Put the bookmark into a stream's state."""
+        state["replication_key_value"] = iso(self.end)
+        state["as_of"] = iso(self.as_of)
+
+    def resume_at(self, lookback: timedelta) -> pendulum.DateTime:
+        """Where the next run begins so that no late call is missed.
+
+        What lies more than `lookback` behind the clock of the run that read it is settled; all
+        later is read again. An unfinished backfill, far behind, goes on exactly where it stopped.
+        """
+        return min(self.end, self.as_of - lookback)
+
+
+def instant(value: str, what: str) -> pendulum.DateTime:
+    """Parse an ISO-8601 date or date-time; without a zone it is UTC.
+
+    Args:
+        value: the text.
+        what: where it comes from, for the message.
+
+    Raises:
+        SettingsError: it is anything else.
+    """
+    try:
+        parsed = pendulum.parse(value, exact=True) if isinstance(value, str) else None
+    except ValueError:
+        parsed = None
+    if isinstance(parsed, pendulum.DateTime):
+        return parsed.in_timezone("UTC")
+    if isinstance(parsed, pendulum.Date):
+        return pendulum.datetime(parsed.year, parsed.month, parsed.day)
+    msg = (
+        f"{what} must be an ISO-8601 date or date-time such as 2026-01-31 or "
+        f"2026-01-31T00:00:00Z, not {value!r}"
+    )
+    raise SettingsError(msg)
+
+
+def has_zone(value: str) -> bool:
+    """Whether an ISO-8601 text that `instant` accepts names its zone."""
+    _, _, time = value.partition("T")
+    return time.upper().endswith("Z") or "+" in time or "-" in time
+
+
+def iso(moment: pendulum.DateTime) -> str:
+    """An instant as Gong and the state take it: UTC, `Z`, fractions only where there are any."""
+    return moment.in_timezone("UTC").isoformat().replace("+00:00", "Z")
+
+
+def company_days(window: Window) -> tuple[str, str]:
+    """The dates, first and exclusive last, that cover a window wherever the company's clock is.
+
+    Gong's date filters mean days of the company's zone, which may lie anywhere between UTC-12 and
+    UTC+14; a day too many on either side is harmless, rows outside the window are left to its
+    neighbours.
+    """
+    first = window.start.subtract(hours=12).date()
+    last = window.end.add(hours=14).date().add(days=1)
+    return first.isoformat(), last.isoformat()
