@@ -1,0 +1,52 @@
+# make demo   a made-up Gong company in DuckDB and CSV, no credentials needed
+# make test   everything that proves the rest: linter, types, tests
+
+# The first Python that runs and is new enough; name another with `make PYTHON=... test`.
+find_python = $(shell for python in $(1); do \
+	$$python -c 'import sys; sys.exit(not ($(2)))' 2>/dev/null && echo $$python && break; done)
+PYTHON ?= $(call find_python,python3 python python3.14 python3.13 python3.12 python3.11 python3.10,\
+	sys.version_info >= (3, 10))
+# The demo's DuckDB loader has ready-made packages up to Python 3.13.
+DEMO_PYTHON ?= $(call find_python,python3 python python3.13 python3.12 python3.11 python3.10,\
+	(3, 10) <= sys.version_info < (3, 14))
+
+BIN := .venv/bin
+DEMO_BIN := .venv-demo/bin
+
+.PHONY: demo test test-slow lint docs clean
+
+demo: .venv-demo/installed
+	$(DEMO_BIN)/python examples/demo.py
+
+test: lint
+	$(BIN)/pytest -n auto
+
+test-slow: .venv/installed
+	$(BIN)/pytest -m slow
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+docs: .venv/installed
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf .venv .venv-demo .meltano .gong output dist build
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+.venv/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed and none was found"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+.venv-demo/installed: pyproject.toml
+	@test -n "$(DEMO_PYTHON)" || { echo "The demo needs a Python from 3.10 to 3.13: its DuckDB \
+	loader has no packages for others. Install one, or name it: make DEMO_PYTHON=... demo"; exit 1; }
+	$(DEMO_PYTHON) -m venv .venv-demo
+	$(DEMO_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(DEMO_BIN)/python -m pip install --quiet --editable . --group demo
+	@touch $@

@@ -1,0 +1,128 @@
+"""Writes what is told in the docs but known in the code: `make docs`.
+
+Each block stands between two marker lines, `[begin NAME]` and `[end NAME]`, in whatever comment
+the file has. `tests/test_docs.py` fails when a block has drifted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from tap_gong.streams import STREAMS
+from tap_gong.tap import TapGong
+
+ROOT = Path(__file__).parent.parent
+FILES = ("README.md", "meltano.yml")
+_BLOCK = re.compile(
+    r"^(?P<begin>[^\n]*\[begin (?P<name>\w+)\][^\n]*\n)(?P<body>.*?)(?P<end>^[^\n]*\[end (?P=name)\])",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def generated(text: str) -> str:
+    """A file's text with every block made anew."""
+    blocks = {
+        "streams": streams_table(),
+        "settings": settings_table(),
+        "meltano_settings": meltano_settings(),
+        "meltano_select": meltano_select(),
+    }
+    return _BLOCK.sub(lambda m: m["begin"] + blocks[m["name"]] + m["end"], text)
+
+
+def streams_table() -> str:
+    """Markdown: what each stream is, reads, is keyed by and needs."""
+    rows = [("stream", "what", "operation", "key", "incremental", "scope")]
+    for stream in STREAMS:
+        mark = "● " if stream.selected_by_default else ""
+        rows.append(
+            (
+                f"{mark}`{stream.name}`",
+                stream.summary,
+                str(stream.operation),
+                ", ".join(f"`{key}`" for key in stream.primary_keys),  # type: ignore[attr-defined]
+                stream.incremental or "–",
+                f"`{stream.operation.scope}`",
+            )
+        )
+    return _markdown(rows)
+
+
+def settings_table() -> str:
+    """Markdown: name, default and meaning of each setting of the tap."""
+    rows = [("setting", "default", "meaning")]
+    for name, prop in _settings().items():
+        default = f"`{json.dumps(prop['default'])}`" if "default" in prop else ""
+        choices = ", ".join(f"`{value}`" for value in _choices(prop))
+        meaning = prop["description"] + (f". One of {choices}" if choices else "")
+        rows.append((f"`{name}`", default.replace('`"', "`").replace('"`', "`"), meaning))
+    return _markdown(rows)
+
+
+def meltano_settings() -> str:
+    """YAML: the tap's settings as Meltano wants to know them."""
+    lines = []
+    for name, prop in _settings().items():
+        lines.append(f"- name: {name}")
+        lines.append(f"  kind: {_meltano_kind(name, prop)}")
+        choices = _choices(prop)
+        if choices and _meltano_kind(name, prop) == "options":
+            lines.append("  options:")
+            lines.extend(f"  - {{label: {value}, value: '{value}'}}" for value in choices)
+        if prop.get("secret"):
+            lines.append("  sensitive: true")
+        lines.append(f"  label: {prop['title']}")
+        lines.append(f"  description: {json.dumps(prop['description'], ensure_ascii=False)}")
+    return textwrap.indent("\n".join(lines), " " * 4) + "\n"
+
+
+def meltano_select() -> str:
+    """YAML: the streams selected by default; without the list Meltano would select all."""
+    core = [f"- {stream.name}.*" for stream in STREAMS if stream.selected_by_default]
+    return textwrap.indent("\n".join(core), " " * 4) + "\n"
+
+
+def _settings() -> dict[str, dict[str, Any]]:
+    """The tap's own settings, without those that the SDK adds to every tap."""
+    builtin: dict[str, Any] = {}
+    TapGong.append_builtin_config(builtin)
+    properties: dict[str, dict[str, Any]] = TapGong.config_jsonschema["properties"]
+    return {name: prop for name, prop in properties.items() if name not in builtin["properties"]}
+
+
+def _choices(prop: dict[str, Any]) -> list[str]:
+    values = prop.get("enum") or prop.get("items", {}).get("enum") or []
+    return [value for value in values if value is not None]
+
+
+def _meltano_kind(name: str, prop: dict[str, Any]) -> str:
+    if name in {"start_date", "end_date"}:
+        return "date_iso8601"
+    if prop.get("enum"):
+        return "options"
+    types = [kind for kind in prop["type"] if kind != "null"]
+    if "number" in types:
+        return "decimal"
+    return types[0]
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    head, *body = ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+    rule = "|" + "---|" * len(rows[0])
+    return "\n".join((head, rule, *body)) + "\n"
+
+
+def main() -> None:
+    """Rewrite the blocks of every file that has some."""
+    for name in FILES:
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(generated(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

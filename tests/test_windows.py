@@ -1,0 +1,141 @@
+"""Windows cover time without gap or overlap, and bookmarks lose nothing however runs end."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta, timezone
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gong_api.errors import SettingsError
+from tap_gong.windows import (
+    Bookmark,
+    Density,
+    Window,
+    company_days,
+    has_zone,
+    instant,
+    iso,
+    slices,
+)
+
+EPOCH = pendulum.datetime(2026, 1, 1)
+seconds = st.integers(min_value=0, max_value=400 * 86400)
+instants = seconds.map(lambda s: EPOCH.add(seconds=s))
+
+
+@given(start=instants, length=st.integers(1, 800 * 86400), seen=st.lists(st.integers(0, 10**6)))
+def test_slices_cover_the_span_without_gap_or_overlap(start, length, seen):
+    span = Window(start, start.add(seconds=length))
+    density = Density()
+    announced = iter(seen)
+    reached = span.start
+    for window in slices(span, density):
+        assert window.start == reached
+        assert window.start < window.end <= span.end
+        assert window.length <= timedelta(days=90)
+        density.observe(window, next(announced, 0))
+        reached = window.end
+    assert reached == span.end
+
+
+def test_an_empty_span_has_no_windows():
+    assert list(slices(Window(EPOCH, EPOCH), Density())) == []
+
+
+def test_windows_shrink_where_calls_are_dense_and_grow_carefully_where_they_are_not():
+    density = Density()
+    month = Window(EPOCH, EPOCH.add(days=30))
+    density.observe(month, 60_000)
+    assert density.window_length() == timedelta(days=1)
+    density.observe(Window(EPOCH, EPOCH.add(days=1)), 0)
+    assert density.window_length() == timedelta(days=2)
+    for _ in range(20):
+        density.observe(Window(EPOCH, EPOCH + density.window_length()), 0)
+    assert density.window_length() == timedelta(days=90)
+    density.observe(month, 10**9)
+    assert density.window_length() == timedelta(hours=1)
+
+
+@given(
+    gaps=st.lists(st.integers(1, 20 * 86400), min_size=1, max_size=12),
+    reached=st.lists(st.floats(0, 1), min_size=12, max_size=12),
+    lookback=st.integers(0, 14),
+    call=st.integers(0, 60 * 86400),
+    late=st.integers(0, 14 * 86400),
+)
+def test_a_call_that_surfaces_within_the_lookback_is_read_however_runs_end(
+    gaps, reached, lookback, call, late
+):
+    """Runs at arbitrary times, each ending after an arbitrary share of its range, then a whole one.
+
+    A call that began at `call` and surfaced `late` seconds afterwards must have been inside some
+    window that was read after it surfaced.
+    """
+    back = timedelta(days=lookback)
+    began = EPOCH.add(seconds=call)
+    surfaced = began.add(seconds=min(late, int(back.total_seconds())))
+    bookmark: Bookmark | None = None
+    now = EPOCH
+    read = False
+    runs = [*zip(gaps, reached, strict=False), (90 * 86400, 1.0)]
+    for gap, share in runs:
+        now = now.add(seconds=gap)
+        start = bookmark.resume_at(back) if bookmark else EPOCH
+        end = start.add(seconds=int((now - start).total_seconds() * share))
+        if end > start:
+            read = read or (began in Window(start, end) and surfaced <= now)
+            state: dict[str, object] = {}
+            Bookmark(end, as_of=now).write(state)
+            bookmark = Bookmark.read(state, "calls")
+    assert read
+
+
+def test_an_unfinished_backfill_does_not_pay_for_the_lookback():
+    bookmark = Bookmark(EPOCH, as_of=EPOCH.add(days=200))
+    assert bookmark.resume_at(timedelta(days=7)) == EPOCH
+
+
+def test_a_bookmark_that_is_no_instant_is_named():
+    with pytest.raises(SettingsError, match="bookmark of calls"):
+        Bookmark.read({"replication_key_value": "yesterday"}, "calls")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-31", "2026-01-31T00:00:00Z"),
+        ("2026-01-31T10:00:00", "2026-01-31T10:00:00Z"),
+        ("2026-05-21T03:20:35.722564", "2026-05-21T03:20:35.722564Z"),
+        ("2026-01-31T10:00:00Z", "2026-01-31T10:00:00Z"),
+        ("2026-01-31T10:00:00.5-07:00", "2026-01-31T17:00:00.500000Z"),
+        ("2026-01-31T10:00:00+05:30", "2026-01-31T04:30:00Z"),
+    ],
+)
+def test_instants_are_read_as_utc(text, expected):
+    assert iso(instant(text, "start_date")) == expected
+
+
+@pytest.mark.parametrize("text", ["", "6 months ago", "P1D", "10:00", "2026-13-01", "01/02/2026"])
+def test_anything_else_is_refused_by_name(text):
+    with pytest.raises(SettingsError, match="start_date must be an ISO-8601 date"):
+        instant(text, "start_date")
+
+
+def test_a_zone_is_recognised():
+    assert has_zone("2026-01-31T10:00:00Z")
+    assert has_zone("2026-01-31T10:00:00-07:00")
+    assert has_zone("2026-01-31T10:00:00+05:30")
+    assert not has_zone("2026-01-31T10:00:00")
+    assert not has_zone("2026-01-31")
+
+
+@given(start=instants, length=st.integers(1, 10**6), offset=st.integers(-12 * 4, 14 * 4))
+def test_company_days_cover_the_window_in_every_zone(start, length, offset):
+    window = Window(start, start.add(seconds=length))
+    zone = timezone(timedelta(minutes=15 * offset))
+    first, last = (date.fromisoformat(day) for day in company_days(window))
+    assert first <= window.start.astimezone(zone).date()
+    assert window.end.subtract(microseconds=1).astimezone(zone).date() < last
