@@ -111,7 +111,9 @@ def _meltano_kind(name: str, prop: dict[str, Any]) -> str:
 
 
 def _markdown(rows: list[tuple[str, ...]]) -> str:
-    head, *body = ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+    head, *body = (
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
+    )
     rule = "|" + "---|" * len(rows[0])
     return "\n".join((head, rule, *body)) + "\n"
 

@@ -40,7 +40,7 @@ logger = logging.getLogger("gong_api")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
-class RepeatedCursor(Unreachable):
+class RepeatedPage(Unreachable):
     """Gong answered with a page that was just read: an endless loop."""
 
 
@@ -136,11 +136,12 @@ class GongClient:
             body: of a POST.
 
         Raises:
-            RepeatedCursor: a page came back with the cursor that led to it.
+            RepeatedPage: a page came back twice, or with the cursor that led to it.
             GongError: as `request`.
         """
         url = operation.path.format_map(path or {})
         cursor: str | None = None
+        previous = b""
         while True:
             turn = {"cursor": cursor} if cursor else {}
             if operation.method == "GET":
@@ -150,13 +151,16 @@ class GongClient:
                     operation.method, url, params=params, body={**(body or {}), **turn}
                 )
             page = _page(answer, operation)
+            # Taken before the page is handed out: its rows may be changed in place.
+            first = msgspec.json.encode(page.records[:1])
+            if cursor and (page.cursor == cursor or (page.records and first == previous)):
+                msg = f"{operation} answers with the same page again and again; stopped"
+                raise RepeatedPage(msg)
             yield page
-            if page.cursor and page.cursor == cursor:
-                msg = f"{operation} answered with the cursor it was asked with; stopped"
-                raise RepeatedCursor(msg)
             cursor = page.cursor
             if not cursor:
                 return
+            previous = first
 
     def close(self) -> None:
         """Give the pooled connections back."""

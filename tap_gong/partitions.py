@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pendulum
 
 from gong_api.errors import MissingScope, NothingFound, SettingsError
 from gong_api.operation import Operation
-from tap_gong.windows import instant, iso
+from tap_gong.windows import Window, instant, iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,19 +26,31 @@ OLDEST_CALL = Operation("POST", "/v2/calls/extensive", "calls", "api:calls:read:
 _BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
 
 
+@dataclass(frozen=True)
+class History:
+    """A company's calls.
+
+    Attributes:
+        start: when the first was to begin, or began.
+        calls: how many there are, None if unknown.
+    """
+
+    start: pendulum.DateTime
+    calls: int | None
+
+
 class Partitions:
     """Workspaces, library folders and the oldest call of a company.
 
     Args:
         client: the connection.
-        run: the range of the run.
-        workspace_ids: the setting; empty for all.
+        run: the range and the filters of the run.
     """
 
-    def __init__(self, client: GongClient, run: Run, workspace_ids: list[str]) -> None:
+    def __init__(self, client: GongClient, run: Run) -> None:
         self._client = client
         self._run = run
-        self._workspace_ids = workspace_ids
+        self._workspace_ids = run.workspace_ids
 
     @cached_property
     def workspaces(self) -> list[dict[str, Any]]:
@@ -81,8 +94,8 @@ class Partitions:
         ]
 
     @cached_property
-    def oldest_call(self) -> pendulum.DateTime:
-        """When the company's first call was to begin, or began: where windows start.
+    def history(self) -> History:
+        """Where the company's calls begin, and how many there are.
 
         Gong lists calls oldest first, so one page is enough.
         """
@@ -92,16 +105,24 @@ class Partitions:
         try:
             page = next(self._client.pages(OLDEST_CALL, body=body))
         except NothingFound:
-            return self._run.end
+            return History(self._run.end, 0)
         except MissingScope:
-            return _BEFORE_ALL_CALLS
+            return History(_BEFORE_ALL_CALLS, None)
         times = [
             instant(call["metaData"][name], name)
             for call in page.records
             for name in ("scheduled", "started")
             if call.get("metaData", {}).get(name)
         ]
-        return min(times, default=_BEFORE_ALL_CALLS)
+        return History(min(times, default=_BEFORE_ALL_CALLS), page.total)
+
+    def expected_calls(self, span: Window) -> int | None:
+        """About how many calls a span holds, if the history has been asked for in this run."""
+        history = self.__dict__.get("history")
+        if history is None or history.calls is None or span.start < history.start:
+            return None
+        whole = Window(history.start, self._run.end)
+        return round(history.calls * (span.length / whole.length)) if whole.length else 0
 
     def _each_workspace(self) -> list[dict[str, str]]:
         if self._workspace_ids:

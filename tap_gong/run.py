@@ -1,4 +1,4 @@
-"""What one run covers: its settings as instants, read once and checked before anything is sent."""
+"""What one run covers: its settings as instants and ids, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gong_api.errors import SettingsError
 from tap_gong.windows import has_zone, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pendulum
 
@@ -18,15 +18,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tap-gong")
 
+# Gong takes at least 100 ids in a filter; more has never been tried.
+MOST_IDS = 100
+
 
 class Run:
-    """The range and the clock of a run.
+    """The range, the clock and the filters of a run.
 
     Attributes:
         now: the run's clock: `end_date`, else the instant it began.
         start: `start_date`, None for the oldest call.
         end: exclusive end of all windows.
         lookback: how far behind its bookmark a stream reads again.
+        transcript_wait: how long a transcript stays owed.
+        call_ids: only these calls; empty for all.
+        user_ids: only calls hosted by these users; empty for all.
+        excludes_private: private calls are left out.
+        max_records: of each stream, None for all.
 
     Raises:
         SettingsError: a date is malformed, or the range is empty.
@@ -37,9 +45,51 @@ class Run:
         self.end = _date(settings, "end_date") or clock.now().start_of("second")
         self.now: pendulum.DateTime = self.end
         self.lookback = timedelta(days=settings["lookback_days"])
+        self.transcript_wait = timedelta(days=settings["transcript_wait_days"])
+        self.workspace_ids: list[str] = settings.get("workspace_ids") or []
+        self.call_ids: list[str] = settings.get("call_ids") or []
+        self.user_ids: list[str] = settings.get("primary_user_ids") or []
+        self.excludes_private = settings["private_calls"] == "exclude"
+        self.max_records: int | None = settings.get("max_records")
         if self.start and self.start >= self.end:
             msg = f"start_date {self.start} must be before end_date {self.end} (default: now)"
             raise SettingsError(msg)
+
+    @property
+    def keeps_bookmarks(self) -> bool:
+        """Whether the run only samples, and must leave bookmarks as they were."""
+        return bool(self.call_ids) or self.max_records is not None
+
+    @property
+    def settled_before(self) -> pendulum.DateTime:
+        """Nothing before this instant will be read again by the next run's lookback."""
+        return self.now - self.lookback
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """What narrows the calls, as a bookmark remembers it; empty when nothing does."""
+        chosen: dict[str, Any] = {
+            "workspace_ids": sorted(self.workspace_ids),
+            "primary_user_ids": sorted(self.user_ids),
+            "private_calls": "exclude" if self.excludes_private else None,
+        }
+        return {name: value for name, value in chosen.items() if value}
+
+    def widens(self, earlier: Mapping[str, Any]) -> bool:
+        """Whether this run wants calls that a run under `earlier` filters passed over."""
+        mine = self.filters
+        for name, before in earlier.items():
+            now = mine.get(name)
+            if now is None or (isinstance(before, list) and not set(now) <= set(before)):
+                return True
+        return False
+
+
+def chunks(ids: Iterable[str]) -> Iterable[list[str]]:
+    """Ids in lots that fit one filter, each once."""
+    every = list(dict.fromkeys(ids))
+    for at in range(0, len(every), MOST_IDS):
+        yield every[at : at + MOST_IDS]
 
 
 def _date(settings: Mapping[str, Any], name: str) -> pendulum.DateTime | None:

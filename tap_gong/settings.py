@@ -55,6 +55,15 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "call_detail",
+        th.StringType(allowed_values=["extensive", "basic"]),
+        default="extensive",
+        title="Detail of calls",
+        description=(
+            "`basic` reads metadata alone, by GET /v2/calls (scope `api:calls:read:basic`)"
+        ),
+    ),
+    th.Property(
         "call_content",
         th.ArrayType(th.StringType(allowed_values=list(CALL_CONTENT))),
         default=[part for part in CALL_CONTENT if part != "media"],
@@ -83,6 +92,41 @@ SETTINGS = th.PropertiesList(
         th.ArrayType(th.StringType),
         title="Workspaces",
         description="Only these workspaces' data, where Gong knows the workspace. Default: all",
+    ),
+    th.Property(
+        "primary_user_ids",
+        th.ArrayType(th.StringType),
+        title="Hosts",
+        description="Only calls hosted by these users, their transcripts and reviews. Default: all",
+    ),
+    th.Property(
+        "call_ids",
+        th.ArrayType(th.StringType),
+        title="Calls",
+        description="Only these calls, their transcripts and reviews; bookmarks stay as they were",
+    ),
+    th.Property(
+        "private_calls",
+        th.StringType(allowed_values=["include", "exclude"]),
+        default="include",
+        title="Private calls",
+        description="`exclude` leaves out calls marked private in Gong, and their transcripts",
+    ),
+    th.Property(
+        "max_records",
+        th.IntegerType(minimum=1),
+        title="Most records",
+        description="Of each stream, then a clean stop; bookmarks stay as they were",
+    ),
+    th.Property(
+        "transcript_wait_days",
+        th.IntegerType(minimum=0),
+        default=14,
+        title="Wait for transcripts",
+        description=(
+            "Days that a call seen without a transcript is asked for again by its id, from when "
+            "it was first seen"
+        ),
     ),
     th.Property(
         "include_avatars",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
+import click
 import msgspec
 from singer_sdk import Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
@@ -12,23 +14,24 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
-from gong_api.command import FAILED, gong_command, settings_checked
-from gong_api.errors import SettingsError
+from gong_api.command import WORK_LEFT, RunStopped, gong_command, settings_checked
+from gong_api.errors import GongError, SettingsError
 from gong_api.settings import connect
 from tap_gong.partitions import Partitions
+from tap_gong.plan import Plan
+from tap_gong.report import as_json
 from tap_gong.run import Run
 from tap_gong.settings import settings_schema
+from tap_gong.stream import GongStream
 from tap_gong.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from gong_api.client import GongClient
-    from gong_api.errors import GongError
-    from tap_gong.stream import GongStream
+    from tap_gong.report import StreamReport
 
 
 class TapGong(Tap):
@@ -46,7 +49,6 @@ class TapGong(Tap):
     clock: Clock = SystemClock()
 
     def __init__(self, **kwargs: Any) -> None:
-        self._failed: list[str] = []
         with settings_checked(self.config_jsonschema):
             super().__init__(**kwargs)
 
@@ -67,12 +69,7 @@ class TapGong(Tap):
     @cached_property
     def partitions(self) -> Partitions:
         """What streams fan out over, read once."""
-        return Partitions(self.client, self.run, self.config.get("workspace_ids") or [])
-
-    def stream_failed(self, stream: GongStream, error: GongError) -> None:
-        """Note that a stream cannot be read; the others go on, the run ends with exit code 1."""
-        stream.logger.error("%s is left out: %s", stream.name, error)
-        self._failed.append(stream.name)
+        return Partitions(self.client, self.run)
 
     @classmethod
     @override
@@ -84,6 +81,8 @@ class TapGong(Tap):
         config: Any = None,
         state: IO[str] | None = None,
         catalog: IO[str] | None = None,
+        plan: bool = False,
+        report: str | None = None,
     ) -> None:
         """Sync the selected streams; the SDK's own, with errors in words and a conclusion."""
         if about:
@@ -97,8 +96,22 @@ class TapGong(Tap):
             catalog=_object(catalog, "--catalog"),
         )
         tap.check()
-        tap.sync_all()
-        tap.conclude()
+        if plan:
+            click.echo(Plan(tap))
+            return
+        end = "failed"
+        try:
+            tap.sync_all()
+            end = "done"
+        except RunStopped as stop:
+            end = "work left" if stop.exit_code == WORK_LEFT else "failed"
+            raise
+        finally:
+            failed = [name for name, done in tap.reports.items() if done.failed]
+            tap.conclude("failed" if failed else end, report)
+        if failed:
+            msg = f"Failed: {', '.join(failed)}; the other streams are whole"
+            raise RunStopped(GongError(msg))
 
     @classmethod
     @override
@@ -112,7 +125,22 @@ class TapGong(Tap):
     @classmethod
     @override
     def get_singer_command(cls) -> click.Command:
-        return gong_command(super().get_singer_command(), cls.logger)
+        command = gong_command(super().get_singer_command(), cls.logger)
+        command.params.extend(
+            [
+                click.Option(
+                    ["--plan"],
+                    is_flag=True,
+                    help="Say what a run would cost in requests and time, and read nothing.",
+                ),
+                click.Option(
+                    ["--report"],
+                    metavar="PATH",
+                    help="Write what was read, stream by stream, to a JSON file.",
+                ),
+            ]
+        )
+        return command
 
     def check(self) -> None:
         """Say what is wrong with the settings before anything is emitted.
@@ -124,8 +152,36 @@ class TapGong(Tap):
         if self.config.get("workspace_ids"):
             _ = self.partitions.workspaces
 
-    def conclude(self) -> None:
-        """Log what the run cost; exit with code 1 when a stream failed."""
+    @property
+    def selected(self) -> dict[str, GongStream]:
+        """The streams to be read, by name."""
+        return {
+            name: stream
+            for name, stream in self.streams.items()
+            if stream.selected and isinstance(stream, GongStream)
+        }
+
+    @property
+    def reports(self) -> dict[str, StreamReport]:
+        """What each selected stream did, by name."""
+        return {name: stream.report for name, stream in self.selected.items()}
+
+    def conclude(self, end: str, path: str | None) -> None:
+        """Log what was read and what it cost, and write the report where one is wanted.
+
+        Args:
+            end: how the run ended: done, failed or work left.
+            path: of the report.
+        """
+        for name, report in self.reports.items():
+            self.logger.info("%s: %s", name, report)
+        private = sum(report.private for report in self.reports.values())
+        if private:
+            self.logger.info(
+                "%d of the calls are private and were %s; the setting is private_calls",
+                private,
+                "left out" if self.run.excludes_private else "included",
+            )
         client = self.client
         self.logger.info(
             "%d requests, %d of them retries; %.0f s waited for the rate limit",
@@ -134,9 +190,9 @@ class TapGong(Tap):
             client.limiter.waited + client.retries.waited,
         )
         client.close()
-        if self._failed:
-            self.logger.error("Failed: %s; the other streams are whole", ", ".join(self._failed))
-            raise SystemExit(FAILED)
+        if path:
+            content = msgspec.json.encode(as_json(self.reports, client, end=end))
+            Path(path).write_bytes(msgspec.json.format(content, indent=2))
 
 
 def _object(file: IO[str] | None, option: str) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ record's value, because calls surface behind newer ones.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,12 @@ import pendulum
 from gong_api.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 # A chain of 20 pages takes a minute or so; its cursor lives an hour from its first page.
-_RECORDS_PER_WINDOW = 2000
+_IDEAL = 2000
+# Beyond this many records a window is cut anew, at the price of its first page.
+TOO_FULL = 10_000
 _SHORTEST = timedelta(hours=1)
 # A cap of 90 days on a range has been reported, though never confirmed.
 _LONGEST = timedelta(days=90)
@@ -45,30 +48,64 @@ class Window:
         return f"[{iso(self.start)}, {iso(self.end)})"
 
 
-class Density:
-    """How many records a stretch of time holds, as far as is known."""
+class Slices:
+    """Cuts a span into adjacent windows, each sized by what those before it held.
 
-    def __init__(self) -> None:
+    Iterating yields the same stretch of time again until it is reported as `finished`.
+
+    Args:
+        span: what to cut.
+        cuts: instants at which a window must end.
+        expected: records that the whole span holds, as far as is known.
+    """
+
+    def __init__(
+        self,
+        span: Window,
+        *,
+        cuts: Iterable[pendulum.DateTime] = (),
+        expected: int | None = None,
+    ) -> None:
+        self._start = span.start
+        self._end = span.end
+        self._cuts = sorted(cut for cut in cuts if cut in span)
         self._length = _FIRST
+        if expected is not None:
+            self._length = _ideal_length(span, expected)
 
-    def window_length(self) -> timedelta:
-        """A length that should hold some 20 pages."""
-        return self._length
+    def __iter__(self) -> Iterator[Window]:
+        while self._start < self._end:
+            cut = next((cut for cut in self._cuts if cut > self._start), self._end)
+            yield Window(self._start, min(self._start + self._length, cut))
 
-    def observe(self, window: Window, records: int) -> None:
-        """Learn from what a window announced or held; a hint that is never relied on."""
-        ideal = window.length * (_RECORDS_PER_WINDOW / records if records else 2)
+    def finished(self, window: Window, records: int) -> None:
+        """The window is done; it held or announced so many records, a hint that may be off."""
+        self._start = window.end
         # A holiday must not be taken for the rule: grow twofold at most.
-        self._length = min(max(ideal, _SHORTEST), self._length * 2, _LONGEST)
+        self._length = min(_ideal_length(window, records), self._length * 2)
+
+    @staticmethod
+    def may_cut(window: Window) -> bool:
+        """Whether a window is long enough to be cut smaller."""
+        return window.length > _SHORTEST
+
+    def too_full(self, window: Window, records: int) -> None:
+        """The window announces more than one chain of pages should carry: make it shorter."""
+        self._length = min(_ideal_length(window, records), window.length / 2)
+
+    def took_too_long(self, window: Window) -> None:
+        """The window's cursor expired: read it again in halves."""
+        self._length = max(window.length / 2, _SHORTEST)
 
 
-def slices(span: Window, density: Density) -> Iterator[Window]:
-    """Cut a span into adjacent windows, each as long as `density` suggests when it is due."""
-    start = span.start
-    while start < span.end:
-        end = min(start + density.window_length(), span.end)
-        yield Window(start, end)
-        start = end
+def count_windows(span: Window, records: int) -> int:
+    """About how many windows a span with so many records will be cut into."""
+    return math.ceil(span.length / _ideal_length(span, records)) if span.length else 0
+
+
+def _ideal_length(window: Window, records: int) -> timedelta:
+    ideal = window.length * _IDEAL / records if records else _LONGEST
+    return min(max(ideal, _SHORTEST), _LONGEST)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,11 @@ BY_NAME = {stream.name: stream for stream in STREAMS}
 # Fields that real answers hold though the document of one vintage or another does not list them,
 # and keys that are added because a row does not say which list it came from.
 BEYOND_THE_DOCUMENT = {
-    "scorecards": {("questions", "created"), ("questions", "updated"), ("questions", "updaterUserId")},
+    "scorecards": {
+        ("questions", "created"),
+        ("questions", "updated"),
+        ("questions", "updaterUserId"),
+    },
     "trackers": {("saidInCallParts",)},
     "users": {("conferencingProviders", "provider"), ("conferencingProviders", "isDefault")},
     "library_folders": {("workspaceId",)},
@@ -30,7 +34,11 @@ def test_every_field_of_the_document_is_declared(stream):
     if stream.name == "calls":
         assert len(theirs) == 87
         theirs = {
-            path[1:] if path[0] == "metaData" else ("mediaUrls", *path[1:]) if path[0] == "media" else path
+            path[1:]
+            if path[0] == "metaData"
+            else ("mediaUrls", *path[1:])
+            if path[0] == "media"
+            else path
             for path in theirs
         }
     ours = leaves(stream.schema)
@@ -72,7 +80,9 @@ def test_numeric_ids_become_text_wherever_they_are_nested():
         "answeredScorecardId": 563515258458745999,
         "callId": "1",
         "reviewerUserId": None,
-        "answers": [{"questionId": 7, "score": 4, "notApplicable": False, "selectedOptions": [1, "2"]}],
+        "answers": [
+            {"questionId": 7, "score": 4, "notApplicable": False, "selectedOptions": [1, "2"]}
+        ],
     }
     assert text_conversion(BY_NAME["answered_scorecards"].schema)(record) == {
         "answeredScorecardId": "563515258458745999",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta, timezone
 
 import pendulum
@@ -12,13 +13,12 @@ from hypothesis import strategies as st
 from gong_api.errors import SettingsError
 from tap_gong.windows import (
     Bookmark,
-    Density,
+    Slices,
     Window,
     company_days,
     has_zone,
     instant,
     iso,
-    slices,
 )
 
 EPOCH = pendulum.datetime(2026, 1, 1)
@@ -26,37 +26,65 @@ seconds = st.integers(min_value=0, max_value=400 * 86400)
 instants = seconds.map(lambda s: EPOCH.add(seconds=s))
 
 
-@given(start=instants, length=st.integers(1, 800 * 86400), seen=st.lists(st.integers(0, 10**6)))
-def test_slices_cover_the_span_without_gap_or_overlap(start, length, seen):
+@given(
+    start=instants,
+    length=st.integers(1, 800 * 86400),
+    cuts=st.lists(instants, max_size=3),
+    seen=st.lists(st.tuples(st.sampled_from(["ok", "full", "late"]), st.integers(0, 10**6))),
+)
+def test_slices_cover_the_span_without_gap_or_overlap(start, length, cuts, seen):
     span = Window(start, start.add(seconds=length))
-    density = Density()
-    announced = iter(seen)
+    slices = Slices(span, cuts=cuts)
+    happened = iter(seen)
     reached = span.start
-    for window in slices(span, density):
+    for window in slices:
         assert window.start == reached
         assert window.start < window.end <= span.end
         assert window.length <= timedelta(days=90)
-        density.observe(window, next(announced, 0))
-        reached = window.end
+        assert not any(window.start < cut < window.end for cut in cuts)
+        how, records = next(happened, ("ok", 0))
+        if how == "ok" or not slices.may_cut(window):
+            slices.finished(window, records)
+            reached = window.end
+        elif how == "full":
+            slices.too_full(window, records)
+        else:
+            slices.took_too_long(window)
     assert reached == span.end
 
 
 def test_an_empty_span_has_no_windows():
-    assert list(slices(Window(EPOCH, EPOCH), Density())) == []
+    assert list(Slices(Window(EPOCH, EPOCH))) == []
 
 
 def test_windows_shrink_where_calls_are_dense_and_grow_carefully_where_they_are_not():
-    density = Density()
-    month = Window(EPOCH, EPOCH.add(days=30))
-    density.observe(month, 60_000)
-    assert density.window_length() == timedelta(days=1)
-    density.observe(Window(EPOCH, EPOCH.add(days=1)), 0)
-    assert density.window_length() == timedelta(days=2)
-    for _ in range(20):
-        density.observe(Window(EPOCH, EPOCH + density.window_length()), 0)
-    assert density.window_length() == timedelta(days=90)
-    density.observe(month, 10**9)
-    assert density.window_length() == timedelta(hours=1)
+    slices = Slices(Window(EPOCH, EPOCH.add(days=1000)))
+    windows = iter(slices)
+    first = next(windows)
+    assert first.length == timedelta(days=30)
+    slices.finished(first, 60_000)
+    second = next(windows)
+    assert second.length == timedelta(days=1)
+    slices.finished(second, 0)
+    assert next(windows).length == timedelta(days=2)
+    for window in itertools.islice(windows, 20):
+        slices.finished(window, 0)
+    assert next(windows).length == timedelta(days=90)
+
+
+def test_what_is_known_of_the_whole_sizes_the_first_window():
+    span = Window(EPOCH, EPOCH.add(days=60))
+    assert next(iter(Slices(span, expected=6000))).length == timedelta(days=20)
+    assert next(iter(Slices(span, expected=500))).length == timedelta(days=60)
+
+
+def test_a_full_window_is_cut_to_size_before_it_is_read():
+    slices = Slices(Window(EPOCH, EPOCH.add(days=30)))
+    window = next(iter(slices))
+    slices.too_full(window, 40_000)
+    smaller = next(iter(slices))
+    assert smaller.start == window.start
+    assert smaller.length == timedelta(days=1.5)
 
 
 @given(

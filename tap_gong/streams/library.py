@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from gong_api.operation import Operation
 from tap_gong.partitions import FOLDERS
+from tap_gong.plan import Cost
 from tap_gong.schemas.library import FOLDER, FOLDER_CALL
 from tap_gong.stream import GongStream, UpdatedStream
 
@@ -27,6 +28,10 @@ class LibraryFolders(UpdatedStream):
     schema = FOLDER
 
     @override
+    def cost(self) -> Cost:
+        return Cost(len(self._tap.partitions.folders), len(self._tap.partitions.workspaces))
+
+    @override
     def listing(self) -> Iterable[Record]:
         yield from ({**folder} for folder in self._tap.partitions.folders)
 
@@ -41,9 +46,16 @@ class LibraryFolderCalls(GongStream):
     schema = FOLDER_CALL
 
     @override
+    def cost(self) -> Cost:
+        folders = len(self._tap.partitions.folders)
+        return Cost(folders, folders)
+
+    @override
     def records(self) -> Iterable[Record]:
         for folder in self._tap.partitions.folders:
             for page in self.pages(params={"folderId": str(folder["id"])}):
                 for call in page.records:
+                    if self.run.call_ids and call.get("id") not in self.run.call_ids:
+                        continue
                     start = (call.get("snippet") or {}).get("fromSec") or 0
                     yield {"folderId": folder["id"], "fromSec": start, **call}

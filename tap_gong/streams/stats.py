@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
 from gong_api.operation import Operation
 from tap_gong.schemas.stats import ANSWERED_SCORECARD
-from tap_gong.stream import WindowedStream
+from tap_gong.windowed import WindowedStream
 from tap_gong.windows import company_days, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from singer_sdk.helpers.types import Record
 
@@ -30,14 +30,35 @@ class AnsweredScorecards(WindowedStream):
     primary_keys: ClassVar[list[str]] = ["answeredScorecardId"]
     schema = ANSWERED_SCORECARD
     ids_may_be_numbers = True
+    knows_workspaces = False
 
     @override
-    def window_records(self, window: Window) -> Iterable[Record]:
-        first, last = company_days(window)
+    def span_filter(self, span: Window) -> Mapping[str, Any]:
+        first, last = company_days(span)
+        return {"reviewFromDate": first, "reviewToDate": last}
+
+    @override
+    def more_filters(self) -> Mapping[str, Any]:
         # Without reviewMethod, Gong leaves out what it reviewed itself.
-        filters = {"reviewFromDate": first, "reviewToDate": last, "reviewMethod": "BOTH"}
-        for page in self.pages(body={"filter": filters}):
+        users = {"reviewedUserIds": self.run.user_ids} if self.run.user_ids else {}
+        return {"reviewMethod": "BOTH", **users}
+
+    @override
+    def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
+        for review in super().window_records(window, may_cut=may_cut):
+            time = review.get("reviewTime")
+            if time is None or instant(time, "reviewTime") in window:
+                yield review
+
+    @override
+    def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
+        for page in self.filtered_pages(self.more_filters()):
             for review in page.records:
-                time = review.get("reviewTime")
-                if time is None or instant(time, "reviewTime") in window:
+                if str(review.get("callId")) in call_ids:
                     yield review
+
+    @override
+    def expected_records(self, span: Window) -> int | None:
+        # Reviews are far fewer than calls: one in four calls has some at most.
+        calls = super().expected_records(span)
+        return None if calls is None else calls // 4

@@ -1,0 +1,130 @@
+"""The main job, with no credentials: `make demo`.
+
+A made-up Gong company goes through `tap-gong` into DuckDB and CSV by `meltano run`, twice, to show
+how little a second run asks for; then one question is answered in SQL.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+OUTPUT = ROOT / "output"
+WAREHOUSE = OUTPUT / "warehouse.duckdb"
+CSV = OUTPUT / "csv"
+MELTANO = Path(sys.executable).parent / "meltano"
+
+QUESTION = "Which competitors come up on the calls of which open opportunities?"
+console = Console()
+
+
+def main() -> int:
+    """Run the demo; the exit code of the first step that fails, else 0."""
+    clear()
+    steps = (
+        ("Calls, transcripts and the rest into DuckDB", "tap-gong", "target-duckdb"),
+        ("The same into CSV files", "--full-refresh", "tap-gong", "target-csv"),
+        ("Once more into DuckDB: what is new", "tap-gong", "target-duckdb"),
+    )
+    for title, *arguments in steps:
+        status = run(title, *arguments)
+        if status:
+            return status
+    show_what_was_loaded()
+    answer_the_question()
+    console.print(
+        f"\nIt is all in [bold]{WAREHOUSE.relative_to(ROOT)}[/] and [bold]"
+        f"{CSV.relative_to(ROOT)}{'/'}[/]. With your own Gong: see README.md.\n"
+    )
+    return 0
+
+
+def clear() -> None:
+    """Begin anew: what an earlier demo left would make this one incremental."""
+    WAREHOUSE.unlink(missing_ok=True)
+    shutil.rmtree(CSV, ignore_errors=True)
+    CSV.mkdir(parents=True)
+    meltano("state", "clear", "--force", "dev:tap-gong-to-target-duckdb", capture=True)
+
+
+def run(title: str, *arguments: str) -> int:
+    """One `meltano run`, with what it cost."""
+    command = " ".join(("meltano run", *arguments))
+    console.rule(f"[bold]{title}")
+    console.print(f"[dim]$ {command}[/]")
+    began = time.monotonic()
+    done = meltano("run", *arguments, capture=True)
+    took = time.monotonic() - began
+    if done.returncode:
+        console.print(done.stdout, done.stderr, markup=False)
+        console.print(f"[red]`{command}` ended with exit code {done.returncode}")
+        return done.returncode
+    cost = re.findall(r"(\d+ requests, .*? rate limit)", done.stdout + done.stderr)
+    console.print(f"{took:.0f} s; {cost[-1] if cost else ''}\n")
+    return 0
+
+
+def meltano(*arguments: str, capture: bool) -> subprocess.CompletedProcess[str]:
+    """Run Meltano in this project."""
+    return subprocess.run(
+        [str(MELTANO), *arguments],
+        cwd=ROOT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        capture_output=capture,
+        check=False,
+    )
+
+
+def show_what_was_loaded() -> None:
+    """Rows of each table, and of each file as a CSV parser reads them."""
+    csv.field_size_limit(2**31 - 1)
+    table = Table(title="What was loaded", title_justify="left")
+    table.add_column("table")
+    table.add_column("rows in DuckDB", justify="right")
+    table.add_column("rows in CSV", justify="right")
+    with duckdb.connect(str(WAREHOUSE), read_only=True) as warehouse:
+        names = warehouse.sql(
+            "select table_name from information_schema.tables"
+            " where table_schema = 'gong' order by table_name"
+        ).fetchall()
+        for (name,) in names:
+            (rows,) = warehouse.sql(f'select count(*) from gong."{name}"').fetchall()[0]
+            table.add_row(name, str(rows), str(rows_in(CSV / f"{name}.csv")))
+    console.print(table)
+
+
+def rows_in(path: Path) -> int:
+    """Rows of a CSV file."""
+    if not path.exists():
+        return 0
+    with path.open(encoding="utf-8", newline="") as file:
+        return sum(1 for _ in csv.DictReader(file))
+
+
+def answer_the_question() -> None:
+    """Competitors by open opportunity, from `calls` alone."""
+    sql = (Path(__file__).parent / "competitors_by_opportunity.sql").read_text(encoding="utf-8")
+    with duckdb.connect(str(WAREHOUSE), read_only=True) as warehouse:
+        answer = warehouse.sql(sql)
+        table = Table(title=QUESTION, title_justify="left")
+        for column in answer.columns:
+            table.add_column(column.replace("_", " "))
+        for row in answer.fetchall():
+            table.add_row(*(str(value) for value in row))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

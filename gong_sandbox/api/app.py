@@ -1,0 +1,109 @@
+"""The application: which operation answers where, and under which scope."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from gong_sandbox.api import calls, library, settings, stats, users, workspaces
+from gong_sandbox.api.answers import Refusal, refused
+from gong_sandbox.api.front_page import front_page
+from gong_sandbox.api.gateway import Handler, Operation, authenticate
+from gong_sandbox.api.oauth import token
+from gong_sandbox.api.site import RequestLogEntry
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from gong_sandbox.api.site import Site
+
+OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
+    ("GET", "/v2/calls", calls.list_calls, "api:calls:read:basic"),
+    ("GET", "/v2/calls/{id}", calls.get_call, "api:calls:read:basic"),
+    ("POST", "/v2/calls/extensive", calls.list_calls_extensive, "api:calls:read:extensive"),
+    ("POST", "/v2/calls/transcript", calls.list_transcripts, "api:calls:read:transcript"),
+    ("GET", "/v2/users", users.list_users, "api:users:read"),
+    ("POST", "/v2/users/extensive", users.list_users_extensive, "api:users:read"),
+    ("GET", "/v2/users/{id}", users.get_user, "api:users:read"),
+    ("GET", "/v2/workspaces", workspaces.list_workspaces, "api:workspaces:read"),
+    ("GET", "/v2/library/folders", library.list_folders, "api:library:read"),
+    ("GET", "/v2/library/folder-content", library.list_folder_content, "api:library:read"),
+    ("GET", "/v2/settings/scorecards", settings.list_scorecards, "api:settings:scorecards:read"),
+    ("GET", "/v2/settings/trackers", settings.list_trackers, "api:settings:trackers:read"),
+    (
+        "POST",
+        "/v2/stats/activity/scorecards",
+        stats.list_answered_scorecards,
+        "api:stats:scorecards",
+    ),
+)
+
+
+def application(site: Site) -> Starlette:
+    """The ASGI application of a sandbox."""
+    # Paths without placeholders first, so that /v2/calls/extensive is no call's id.
+    ordered = sorted(OPERATIONS, key=lambda operation: "{" in operation[1])
+    routes = [
+        Route(path, _endpoint(Operation(handler, scope)), methods=[method])
+        for method, path, handler, scope in ordered
+    ]
+    app = Starlette(
+        routes=[
+            Route("/", front_page),
+            Route("/oauth2/generate-customer-token", _logged_token, methods=["POST"]),
+            *routes,
+        ],
+        exception_handlers={404: _unknown_path, 405: _wrong_verb},
+    )
+    app.state.site = site
+    return app
+
+
+def _endpoint(operation: Operation):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """Starlette takes a function for a request handler, an object for an ASGI application."""
+
+    async def endpoint(request: Request) -> Response:
+        return await operation(request)
+
+    return endpoint
+
+
+async def _logged_token(request: Request) -> Response:
+    response = await token(request)
+    site: Site = request.app.state.site
+    # Neither query nor form is logged: both may hold tokens.
+    site.note(
+        RequestLogEntry("POST", request.url.path, {}, None, response.status_code, site.clock.now())
+    )
+    return response
+
+
+async def _unknown_path(request: Request, _: Exception) -> Response:
+    return _refuse(request, Refusal(404, "Not Found"))
+
+
+async def _wrong_verb(request: Request, _: Exception) -> Response:
+    return _refuse(request, Refusal(405, "Method Not Allowed"))
+
+
+def _refuse(request: Request, refusal: Refusal) -> Response:
+    """Strangers are told nothing about which paths exist."""
+    site: Site = request.app.state.site
+    try:
+        authenticate(site, request.headers.get("authorization"))
+    except Refusal as stranger:
+        refusal = stranger
+    site.note(
+        RequestLogEntry(
+            request.method,
+            request.url.path,
+            dict(request.query_params),
+            None,
+            refusal.status,
+            site.clock.now(),
+        )
+    )
+    return refused(refusal)

@@ -1,0 +1,106 @@
+"""Reading what a request asks for, and refusing what makes no sense, in Gong's words."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+from typing import Any
+
+import pendulum
+
+from gong_sandbox.api.answers import Refusal
+
+BAD_JSON = "Json parse error, verify Json format matches the API description."
+
+
+def filter_of(body: Any) -> dict[str, Any]:
+    """The mandatory `filter` of a POST body.
+
+    Raises:
+        Refusal: 400.
+    """
+    if not isinstance(body, dict):
+        raise Refusal(400, BAD_JSON)
+    chosen = body.get("filter")
+    if chosen is None:
+        raise Refusal(400, "filter: must not be null")
+    if not isinstance(chosen, dict):
+        raise Refusal(400, BAD_JSON)
+    return chosen
+
+
+def time_range(
+    given: dict[str, Any], first: str, last: str, *, prefix: str = ""
+) -> tuple[datetime | None, datetime | None]:
+    """Two ISO-8601 date-times, None where not given.
+
+    Raises:
+        Refusal: 400, one is malformed or they are out of order.
+    """
+    start, end = (_instant(given.get(name), prefix + name) for name in (first, last))
+    if start and end and start >= end:
+        raise Refusal(400, f"{prefix}{first}: must be before {last}")
+    return start, end
+
+
+def day(given: dict[str, Any], name: str) -> date | None:
+    """A date, YYYY-MM-DD, None where not given.
+
+    Raises:
+        Refusal: 400, it is malformed.
+    """
+    value = given.get(name)
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise Refusal(400, f"filter.{name}: must be a date of the form YYYY-MM-DD") from None
+
+
+def ids(given: dict[str, Any], name: str, *, prefix: str = "filter.") -> set[str] | None:
+    """A list of ids, None where not given or empty.
+
+    Raises:
+        Refusal: 400, it is not a list of texts, or holds one twice.
+    """
+    value = given.get(name)
+    if not value:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Refusal(400, BAD_JSON)
+    if not all(item.isdigit() and len(item) <= 20 for item in value):
+        raise Refusal(400, f"{prefix}{name}: must hold ids of up to 20 digits")
+    return set(value)
+
+
+def choice(given: dict[str, Any], name: str, allowed: tuple[str, ...], default: str) -> str:
+    """One of a closed set of words.
+
+    Raises:
+        Refusal: 400.
+    """
+    value = given.get(name)
+    if value is None:
+        return default
+    if value not in allowed:
+        raise Refusal(400, BAD_JSON)
+    return str(value)
+
+
+def moment(text: str) -> datetime:
+    """An instant as the company writes it."""
+    return _instant(text, "") or datetime.max.replace(tzinfo=timezone.utc)
+
+
+def _instant(value: Any, name: str) -> datetime | None:
+    if value is None or value == "":
+        return None
+    try:
+        parsed = pendulum.parse(value, exact=True) if isinstance(value, str) else None
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, pendulum.DateTime) or "T" not in value:
+        raise Refusal(400, f"{name}: must be a date and time in ISO-8601 format")
+    return datetime.fromtimestamp(parsed.timestamp(), tz=timezone.utc).replace(
+        microsecond=parsed.microsecond
+    )

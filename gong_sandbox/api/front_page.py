@@ -1,0 +1,72 @@
+"""GET /: what the sandbox holds, and what it was last asked."""
+
+from __future__ import annotations
+
+import html
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from starlette.responses import HTMLResponse
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from gong_sandbox.api.site import Site
+
+_SHOWN = 50
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>gong-sandbox</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1f2430; }}
+h1 {{ font-size: 1.5rem; }} h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+td, th {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #e3e6ee; }}
+.counts td:first-child {{ width: 16rem; }} code {{ background: #f3f4f8; padding: 0 .25rem; }}
+.bad {{ color: #b3261e; }}
+</style></head><body>
+<h1>A Gong of your own</h1>
+<p>A made-up company behind Gong's API, at <code>{url}</code>. Its clock says {now} (UTC), its
+time zone is {zone}. The key pair is what the command that started it printed.</p>
+<h2>What it holds</h2><table class="counts">{counts}</table>
+<h2>The last requests</h2>
+<table><tr><th>time</th><th>request</th><th>answer</th></tr>{requests}</table>
+</body></html>
+"""
+
+
+async def front_page(request: Request) -> HTMLResponse:
+    """The page."""
+    site: Site = request.app.state.site
+    now = site.clock.now()
+    slots = site.company.slots(None, None, now=now)
+    ready = sum(1 for slot in slots if slot.transcript_at and slot.transcript_at <= now)
+    counts = {
+        "Calls": len(slots),
+        "of them with a transcript": ready,
+        "of them private": sum(slot.is_private for slot in slots),
+        "Users": len(site.company.users(now=now)),
+        "Workspaces": len(site.company.workspaces()),
+        "Scorecards": len(site.company.scorecards()),
+        "Reviews": len(site.company.answered_scorecards(now=now)),
+        "Trackers": len(site.company.trackers()),
+        "Library folders": len(site.company.folders()),
+    }
+    with site.log_lock:
+        last = list(islice(reversed(site.log), _SHOWN))
+    rows = [
+        f"<tr><td>{entry.at:%H:%M:%S}</td><td>{html.escape(f'{entry.method} {entry.path}')}</td>"
+        f"<td{' class=bad' if not 200 <= entry.status < 400 else ''}>"
+        f"{entry.status or 'none'}</td></tr>"
+        for entry in last
+    ]
+    return HTMLResponse(
+        _PAGE.format(
+            url=html.escape(site.url),
+            now=f"{now:%Y-%m-%d %H:%M}",
+            zone=html.escape(site.company.timezone),
+            counts="".join(f"<tr><td>{k}</td><td>{v:,}</td></tr>" for k, v in counts.items()),
+            requests="".join(rows) or "<tr><td colspan=3>none yet</td></tr>",
+        )
+    )

@@ -1,0 +1,62 @@
+"""The company's quota: requests a second and a day (API: rate limits)."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import datetime, timedelta
+
+from gong_sandbox.api.answers import Refusal
+
+
+class Quota:
+    """Counts arrivals, in any one second of real time and in a UTC day of the company's.
+
+    Args:
+        per_second: 0 for no limit.
+        per_day: 0 for no limit.
+    """
+
+    def __init__(self, per_second: float, per_day: int) -> None:
+        self._per_second = per_second
+        self._per_day = per_day
+        self._recent: deque[float] = deque()
+        self._day: tuple[object, int] = (None, 0)
+
+    def count(self, now: datetime) -> None:
+        """Take note of a request.
+
+        Raises:
+            Refusal: 429 with `Retry-After` in whole seconds.
+        """
+        self._count_second()
+        self._count_day(now)
+
+    def _count_second(self) -> None:
+        if not self._per_second:
+            return
+        arrival = time.monotonic()
+        span = max(1.0, 1 / self._per_second)
+        while self._recent and arrival - self._recent[0] >= span:
+            self._recent.popleft()
+        if len(self._recent) >= max(1, int(self._per_second)):
+            raise limited(1)
+        self._recent.append(arrival)
+
+    def _count_day(self, now: datetime) -> None:
+        if not self._per_day:
+            return
+        day, used = self._day
+        used = used if day == now.date() else 0
+        if used >= self._per_day:
+            midnight = datetime.combine(
+                now.date() + timedelta(days=1), datetime.min.time(), tzinfo=now.tzinfo
+            )
+            raise limited(int((midnight - now).total_seconds()) + 1)
+        self._day = (now.date(), used + 1)
+
+
+def limited(seconds: int) -> Refusal:
+    """The refusal of a request too many."""
+    text = "API request limit exceeded"
+    return Refusal(429, text, headers={"Retry-After": str(seconds)})

@@ -1,0 +1,64 @@
+"""What one running sandbox consists of: the company and the rules it is shown under."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gong_sandbox.api.faults import Faults
+    from gong_sandbox.api.limits import Quota
+    from gong_sandbox.api.oauth import TokenIssuer
+    from gong_sandbox.clock import SandboxClock
+    from gong_sandbox.company import Company
+
+# Enough for any test to look back on, without growing for ever under a benchmark.
+_MOST_LOGGED = 200_000
+
+
+@dataclass(frozen=True)
+class RequestLogEntry:
+    """One request and what became of it.
+
+    Attributes:
+        method: HTTP verb.
+        path: without the query.
+        query: of the URL.
+        body: parsed JSON, None where there was none.
+        status: of the answer, 0 where none was given.
+        at: on the sandbox's clock.
+    """
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+    status: int
+    at: datetime
+
+
+@dataclass
+class Site:
+    """A company, its clock, its quota, and who may come in."""
+
+    company: Company
+    clock: SandboxClock
+    quota: Quota
+    faults: Faults
+    tokens: TokenIssuer
+    access_key: str
+    access_key_secret: str
+    without_scopes: frozenset[str]
+    page_size: int
+    latency: float
+    url: str = ""
+    log: deque[RequestLogEntry] = field(default_factory=lambda: deque(maxlen=_MOST_LOGGED))
+    log_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, entry: RequestLogEntry) -> None:
+        """Put a request into the log."""
+        with self.log_lock:
+            self.log.append(entry)

@@ -1,0 +1,205 @@
+"""A sandbox that runs: the application on a port, in a thread of this process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from gong_sandbox.api.app import application
+from gong_sandbox.api.faults import Faults
+from gong_sandbox.api.limits import Quota
+from gong_sandbox.api.oauth import TokenIssuer
+from gong_sandbox.api.site import Site
+from gong_sandbox.clock import SandboxClock
+from gong_sandbox.company import Company
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+    from types import TracebackType
+
+    from gong_sandbox.api.site import RequestLogEntry
+
+_START_TIMEOUT = 20
+
+
+class Sandbox:
+    """A local Gong with a made-up company.
+
+    Args:
+        calls: calls that are listed when it starts.
+        seed: another seed, another company.
+        days: over how many days the calls are spread, about.
+        now: the company's clock stands still here; None to follow real time.
+        timezone: the company's, as an IANA name.
+        host: to listen on.
+        port: to listen on, 0 for a free one.
+        requests_per_second: of the quota, 0 for no limit.
+        daily_requests: of the quota, 0 for no limit.
+        latency: seconds before each answer.
+        page_size: rows a page.
+        faults: `KIND:EVERY`, see `gong_sandbox.api.faults`.
+        without_scopes: scopes that credentials do not have.
+        access_key: of the key pair that is accepted.
+        access_key_secret: of the key pair that is accepted.
+
+    Raises:
+        OSError: the port is taken.
+        ValueError: a fault is not one.
+    """
+
+    def __init__(
+        self,
+        *,
+        calls: int = 500,
+        seed: int = 1,
+        days: int = 90,
+        now: datetime | None = None,
+        timezone: str = "America/Los_Angeles",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        requests_per_second: float = 3,
+        daily_requests: int = 10_000,
+        latency: float = 0,
+        page_size: int = 100,
+        faults: Iterable[str] = (),
+        without_scopes: Iterable[str] = (),
+        access_key: str = "sandbox",
+        access_key_secret: str = "sandbox",  # noqa: S107
+    ) -> None:
+        self.clock = SandboxClock(now)
+        self.company = Company(
+            seed=seed, calls=calls, days=days, now=self.clock.now(), timezone=timezone
+        )
+        self.faults = Faults(tuple(faults))
+        self._tokens = TokenIssuer()
+        self.site = Site(
+            company=self.company,
+            clock=self.clock,
+            quota=Quota(requests_per_second, daily_requests),
+            faults=self.faults,
+            tokens=self._tokens,
+            access_key=access_key,
+            access_key_secret=access_key_secret,
+            without_scopes=frozenset(without_scopes),
+            page_size=page_size,
+            latency=latency,
+        )
+        self._address = (host, port)
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self.site.url
+
+    @property
+    def access_key(self) -> str:
+        """Of the key pair that is accepted."""
+        return self.site.access_key
+
+    @property
+    def access_key_secret(self) -> str:
+        """Of the key pair that is accepted."""
+        return self.site.access_key_secret
+
+    @property
+    def client_id(self) -> str:
+        """Of the registered OAuth app."""
+        return self._tokens.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """Of the registered OAuth app."""
+        return self._tokens.client_secret
+
+    @property
+    def refresh_token(self) -> str:
+        """The refresh token that the OAuth app starts with."""
+        return self._tokens.refresh_token
+
+    @property
+    def requests(self) -> list[RequestLogEntry]:
+        """The requests so far."""
+        with self.site.log_lock:
+            return list(self.site.log)
+
+    def clear_requests(self) -> None:
+        """Forget the requests so far."""
+        with self.site.log_lock:
+            self.site.log.clear()
+
+    def start(self) -> Sandbox:
+        """Listen, in a thread of its own."""
+        listener = self._listen()
+        server = self._server = self._make_server()
+        self._thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="gong-sandbox", daemon=True
+        )
+        self._thread.start()
+        waiting = threading.Event()
+        for _ in range(_START_TIMEOUT * 200):
+            if server.started:
+                return self
+            waiting.wait(0.005)
+        msg = f"the sandbox did not start within {_START_TIMEOUT} s"
+        raise TimeoutError(msg)
+
+    def run(self, ready: Callable[[Sandbox], None]) -> None:
+        """Listen until interrupted, in this thread.
+
+        Args:
+            ready: called once the port is ours.
+        """
+        listener = self._listen()
+        ready(self)
+        self._make_server().run(sockets=[listener])
+
+    def stop(self) -> None:
+        """Stop listening."""
+        if self._server and self._thread:
+            self._server.should_exit = True
+            self._server.force_exit = True
+            self._thread.join(timeout=10)
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _listen(self) -> socket.socket:
+        host, port = self._address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError:
+            listener.close()
+            raise
+        shown = f"[{host}]" if family == socket.AF_INET6 else host
+        self.site.url = f"http://{shown}:{listener.getsockname()[1]}"
+        return listener
+
+    def _make_server(self) -> uvicorn.Server:
+        config = uvicorn.Config(
+            application(self.site),
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            http="h11",
+            ws="none",
+        )
+        return uvicorn.Server(config)

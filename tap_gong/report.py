@@ -1,0 +1,72 @@
+"""What a run did, stream by stream: the completeness report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gong_api.client import GongClient
+
+
+@dataclass
+class StreamReport:
+    """What one stream did.
+
+    Attributes:
+        windows: windows wholly emitted.
+        requests: pages asked for, retries not counted.
+        records: records emitted.
+        announced: sum of `totalRecords`, which Gong may set higher than what it serves.
+        seen: rows that Gong served.
+        private: private calls among them.
+        owed: transcripts still to come.
+        arrived: owed transcripts that came.
+        given_up: transcripts that will not be asked for again.
+        restarted: windows read again because their cursor expired or they were too full.
+        failed: why the stream could not be read.
+    """
+
+    windows: int = 0
+    requests: int = 0
+    records: int = 0
+    announced: int = 0
+    seen: int = 0
+    private: int = 0
+    owed: int = 0
+    arrived: int = 0
+    given_up: int = 0
+    restarted: int = 0
+    failed: str | None = None
+
+    def __str__(self) -> str:
+        facts = {
+            "records": self.records,
+            "requests": self.requests,
+            "windows": self.windows,
+            "owed": self.owed,
+            "owed transcripts arrived": self.arrived,
+            "private": self.private,
+        }
+        always = {"records", "requests"}
+        return ", ".join(f"{n} {name}" for name, n in facts.items() if n or name in always)
+
+
+def as_json(streams: Mapping[str, StreamReport], client: GongClient, *, end: str) -> dict[str, Any]:
+    """The report as it goes into a file.
+
+    Args:
+        streams: by name, those that were selected.
+        client: its counts are of the whole run.
+        end: `done`, `failed` or `work left`.
+    """
+    return {
+        "end": end,
+        "requests": client.limiter.used,
+        "retries": client.retries.retries,
+        "seconds_waited_for_limit": round(client.limiter.waited, 1),
+        "seconds_waited_for_retries": round(client.retries.waited, 1),
+        "streams": {name: asdict(report) for name, report in streams.items()},
+    }

@@ -1,0 +1,50 @@
+"""A sandbox for every test, over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gong_sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW = datetime(2026, 6, 15, 18, tzinfo=timezone.utc)
+
+
+def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    """Settings of the tap for a sandbox, without any limit."""
+    return {
+        "api_url": sandbox.url,
+        "access_key": sandbox.access_key,
+        "access_key_secret": sandbox.access_key_secret,
+        "requests_per_second": 0,
+        **more,
+    }
+
+
+@pytest.fixture(scope="session")
+def company() -> Iterator[Sandbox]:
+    """A company whose clock stands still. Tests only read it."""
+    with Sandbox(
+        calls=260, days=60, seed=7, now=NOW, requests_per_second=0, daily_requests=0
+    ) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A small company of a test's own: its clock, faults and data may be changed."""
+    with Sandbox(
+        calls=30, days=20, seed=3, now=NOW, requests_per_second=0, daily_requests=0
+    ) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def config(company: Sandbox) -> dict[str, Any]:
+    """Settings to read the shared company as of its clock."""
+    return settings(company, end_date=NOW.isoformat())

@@ -1,0 +1,202 @@
+"""The commands as a user types them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import NOW, settings
+
+BIN = Path(sys.executable).parent
+
+
+def tap_gong(tmp_path, config=None, *arguments, env=None):
+    command = [BIN / "tap-gong"]
+    if config is not None:
+        path = tmp_path / "config.json"
+        path.write_text(config if isinstance(config, str) else json.dumps(config))
+        command += ["--config", path]
+    return subprocess.run(
+        [*map(str, command), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        cwd=tmp_path,
+        check=False,
+        env=env,
+    )
+
+
+def errors(done):
+    return [line for line in done.stderr.splitlines() if "| ERROR" in line]
+
+
+def test_discover_needs_no_credentials(tmp_path):
+    done = tap_gong(tmp_path, None, "--discover")
+    assert done.returncode == 0
+    streams = {entry["tap_stream_id"]: entry for entry in json.loads(done.stdout)["streams"]}
+    assert streams["calls"]["key_properties"] == ["id"]
+    assert streams["calls"]["replication_method"] == "INCREMENTAL"
+    assert len(streams) >= 9
+
+
+@pytest.mark.parametrize("format", ["json", "markdown"])
+def test_about(tmp_path, format):
+    done = tap_gong(tmp_path, None, "--about", f"--format={format}")
+    assert done.returncode == 0
+    assert "access_key_secret" in done.stdout
+    if format == "json":
+        about = json.loads(done.stdout)
+        assert about["settings"]["properties"]["lookback_days"]["default"] == 7
+        assert "batch" not in about["capabilities"]
+
+
+def test_test_reads_a_record_of_each_stream(tmp_path, config):
+    done = tap_gong(tmp_path, config, "--test")
+    assert done.returncode == 0, done.stderr
+    seen = {
+        message["stream"]
+        for line in done.stdout.splitlines()
+        if (message := json.loads(line))["type"] == "RECORD"
+    }
+    assert len(seen) == 9
+    assert errors(done) == []
+
+
+def test_a_run_writes_messages_and_says_what_it_cost(tmp_path, config):
+    done = tap_gong(tmp_path, config)
+    assert done.returncode == 0, done.stderr
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sum(m["type"] == "RECORD" and m["stream"] == "calls" for m in messages) == 260
+    assert messages[-1]["type"] == "STATE"
+    assert "requests" in done.stderr
+
+
+def test_state_and_catalog_from_files(tmp_path, config):
+    (tmp_path / "catalog.json").write_text(tap_gong(tmp_path, None, "--discover").stdout)
+    first = tap_gong(tmp_path, config, "--catalog", "catalog.json")
+    assert first.returncode == 0, first.stderr
+    catalog = json.loads((tmp_path / "catalog.json").read_text())
+    for entry in catalog["streams"]:
+        entry["metadata"] = [
+            {"breadcrumb": [], "metadata": {"selected": entry["tap_stream_id"] == "trackers"}}
+        ]
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog))
+    first = tap_gong(tmp_path, config, "--catalog", "catalog.json")
+    states = [line for line in first.stdout.splitlines() if '"STATE"' in line]
+    (tmp_path / "state.json").write_text(json.dumps(json.loads(states[-1])["value"]))
+    second = tap_gong(tmp_path, config, "--catalog", "catalog.json", "--state", "state.json")
+    assert '"RECORD"' in first.stdout
+    assert '"RECORD"' not in second.stdout
+
+
+def test_settings_from_the_environment(tmp_path, config):
+    import os
+
+    env = {
+        **os.environ,
+        "TAP_GONG_API_URL": config["api_url"],
+        "TAP_GONG_ACCESS_KEY": config["access_key"],
+        "TAP_GONG_ACCESS_KEY_SECRET": config["access_key_secret"],
+        "TAP_GONG_REQUESTS_PER_SECOND": "0",
+        "TAP_GONG_CALL_CONTENT": '["parties"]',
+        "TAP_GONG_END_DATE": NOW.isoformat(),
+    }
+    done = tap_gong(tmp_path, None, "--config", "ENV", env=env)
+    assert done.returncode == 0, done.stderr
+    assert '"RECORD"' in done.stdout
+
+
+BAD_INPUT = {
+    "no credentials": ({"access_key": None}, "set access_key"),
+    "wrong secret": ({"access_key_secret": "wrong-secret"}, "access_key_secret"),
+    "the host question": ({"access_key_secret": "wrong-secret"}, "api_url"),
+    "unreachable host": ({"api_url": "http://127.0.0.1:9"}, "No answer from 127.0.0.1:9"),
+    "unknown host": ({"api_url": "https://nowhere.invalid"}, "could not be resolved"),
+    "malformed start_date": ({"start_date": "last tuesday"}, "start_date must be an ISO-8601"),
+    "end before start": ({"start_date": "2027-01-01"}, "must be before end_date"),
+    "unknown value": ({"call_context": "Everything"}, "'Everything' is not one of"),
+    "unknown part": ({"call_content": ["smalltalk"]}, "'smalltalk' is not one of"),
+    "unknown setting": ({"acess_key": "x"}, "acess_key"),
+    "wrong type": ({"lookback_days": "many"}, "lookback_days"),
+    "plain http": ({"api_url": "http://api.gong.io"}, "unencrypted"),
+    "unknown workspace": ({"workspace_ids": ["42"]}, "no workspace 42; there are: "),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_gets_one_clear_line(tmp_path, company, case):
+    change, expected = BAD_INPUT[case]
+    config = settings(company, end_date=NOW.isoformat(), **change)
+    config = {name: value for name, value in config.items() if value is not None}
+    done = tap_gong(tmp_path, config)
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert expected in line
+    assert "Traceback" not in done.stderr
+    assert "wrong-secret" not in done.stderr
+    assert '"RECORD"' not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "expected"),
+    [
+        ({}, ("--config", "nowhere.json"), "nowhere.json"),
+        ({"bad.json": "{"}, ("--config", "bad.json"), "bad.json cannot be read"),
+        ({"bad.json": "[]"}, ("--state", "bad.json"), "--state bad.json is not a JSON object"),
+        ({"bad.json": "nonsense"}, ("--catalog", "bad.json"), "--catalog bad.json is not a JSON"),
+    ],
+)
+def test_unreadable_files_get_one_clear_line(tmp_path, files, arguments, expected):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    done = tap_gong(tmp_path, None, *arguments)
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert expected in line
+    assert "Traceback" not in done.stderr
+
+
+def test_a_secret_of_the_wrong_type_is_not_repeated(tmp_path, config):
+    done = tap_gong(tmp_path, {**config, "access_key_secret": 123456789})
+    assert done.returncode == 1
+    assert "access_key_secret has the wrong type" in done.stderr
+    assert "123456789" not in done.stderr
+
+
+def test_a_date_without_a_zone_is_utc_with_a_warning(tmp_path, config):
+    done = tap_gong(tmp_path, {**config, "start_date": "2026-06-10T00:00:00.123456"})
+    assert done.returncode == 0, done.stderr
+    assert "names no zone and is taken as UTC" in done.stderr
+
+
+def test_a_used_up_budget_ends_with_code_3_and_state(tmp_path, config):
+    done = tap_gong(tmp_path, {**config, "daily_request_budget": 12})
+    assert done.returncode == 3
+    (line,) = errors(done)
+    assert "run again" in line
+    assert '"STATE"' in done.stdout
+
+
+def test_a_stream_without_its_scope_fails_alone(tmp_path):
+    from gong_sandbox import Sandbox
+
+    with Sandbox(
+        calls=20, without_scopes={"api:stats:scorecards"}, requests_per_second=0
+    ) as server:
+        done = tap_gong(tmp_path, settings(server))
+    assert done.returncode == 1
+    assert "api:stats:scorecards" in done.stderr
+    assert "Traceback" not in done.stderr
+    seen = {json.loads(line).get("stream") for line in done.stdout.splitlines()}
+    assert {"calls", "transcripts", "users", "workspaces"} <= seen
+
+
+def test_without_any_account(tmp_path):
+    done = tap_gong(tmp_path, {"api_url": "sandbox", "requests_per_second": 0})
+    assert '"RECORD"' in done.stdout
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,73 @@
+"""What the docs say about the code is what the code says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import meltano
+import pytest
+import yaml
+
+from tap_gong.tap import TapGong
+
+ROOT = Path(__file__).parent.parent
+
+
+def generator():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["README.md", "meltano.yml"])
+def test_generated_blocks_have_not_drifted(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "[begin " in text
+    assert generator().generated(text) == text, "run `make docs`"
+
+
+def test_meltano_yml_fits_meltanos_own_schema():
+    path = Path(meltano.__file__).parent / "schemas" / "meltano.schema.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    jsonschema.validate(project, schema)
+
+
+def test_meltano_knows_every_setting_and_which_are_secret():
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    (tap,) = project["plugins"]["extractors"]
+    listed = {setting["name"]: bool(setting.get("sensitive")) for setting in tap["settings"]}
+    known = TapGong.config_jsonschema["properties"]
+    for name, sensitive in listed.items():
+        assert sensitive == bool(known[name].get("secret")), name
+
+
+def test_files_that_the_docs_name_exist():
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!http|#)([^)#]+)\)", text):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for name in re.findall(
+            r"`((?:gong_api|gong_sandbox|tap_gong|tests|docs|examples)/[\w/.]*)`", text
+        ):
+            assert (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+@pytest.mark.parametrize("command", ["tap-gong", "gong-sandbox"])
+def test_commands_say_their_version(command):
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / command), "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "0.1.0" in done.stdout

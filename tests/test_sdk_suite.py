@@ -1,0 +1,24 @@
+"""The SDK's own tests of taps."""
+
+from __future__ import annotations
+
+import atexit
+
+from conftest import NOW, settings
+from singer_sdk.testing import SuiteConfig, get_tap_test_class
+
+from gong_sandbox import Sandbox
+from tap_gong.tap import TapGong
+
+# The suite wants the settings when this module is imported, before any fixture.
+_sandbox = Sandbox(
+    calls=120, days=30, seed=5, now=NOW, requests_per_second=0, daily_requests=0
+).start()
+atexit.register(_sandbox.stop)
+
+TestTapGong = get_tap_test_class(
+    TapGong,
+    config=settings(_sandbox, end_date=NOW.isoformat()),
+    suite_config=SuiteConfig(max_records_limit=150),
+    parse_env_config=False,
+)
