@@ -18,7 +18,9 @@ from tap_gong.tap import TapGong
 ROOT = Path(__file__).parent.parent
 FILES = ("README.md", "meltano.yml")
 _BLOCK = re.compile(
-    r"^(?P<begin>[^\n]*\[begin (?P<name>\w+)\][^\n]*\n)(?P<body>.*?)(?P<end>^[^\n]*\[end (?P=name)\])",
+    r"^(?P<begin>[^\n]*\[begin (?P<name>\w+)\][^\n]*\n)"
+    r"(?P<body>.*?)"
+    r"(?P<end>^[^\n]*\[end (?P=name)\])",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -45,7 +47,7 @@ def streams_table() -> str:
                 stream.summary,
                 str(stream.operation),
                 ", ".join(f"`{key}`" for key in stream.primary_keys),  # type: ignore[attr-defined]
-                stream.incremental or "–",
+                stream.incremental or "",
                 f"`{stream.operation.scope}`",
             )
         )

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import uvicorn
+from typing_extensions import Self
 
 from gong_sandbox.api.app import application
 from gong_sandbox.api.faults import Faults
@@ -133,7 +134,7 @@ class Sandbox:
         with self.site.log_lock:
             self.site.log.clear()
 
-    def start(self) -> Sandbox:
+    def start(self) -> Self:
         """Listen, in a thread of its own."""
         listener = self._listen()
         server = self._server = self._make_server()
@@ -166,7 +167,7 @@ class Sandbox:
             self._server.force_exit = True
             self._thread.join(timeout=10)
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(

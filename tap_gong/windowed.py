@@ -174,7 +174,7 @@ class Lockstep:
         span = Window(min(starts), self._run.end)
         slices = Slices(
             span,
-            cuts=[*starts, self._run.settled_before],
+            cuts=starts,
             expected=self._leader.expected_records(span),
         )
         for window in slices:

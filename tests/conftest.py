@@ -22,6 +22,7 @@ def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
         "access_key": sandbox.access_key,
         "access_key_secret": sandbox.access_key_secret,
         "requests_per_second": 0,
+        "max_retries": 2,
         **more,
     }
 

@@ -44,12 +44,12 @@ def test_discover_needs_no_credentials(tmp_path):
     assert len(streams) >= 9
 
 
-@pytest.mark.parametrize("format", ["json", "markdown"])
-def test_about(tmp_path, format):
-    done = tap_gong(tmp_path, None, "--about", f"--format={format}")
+@pytest.mark.parametrize("layout", ["json", "markdown"])
+def test_about(tmp_path, layout):
+    done = tap_gong(tmp_path, None, "--about", f"--format={layout}")
     assert done.returncode == 0
     assert "access_key_secret" in done.stdout
-    if format == "json":
+    if layout == "json":
         about = json.loads(done.stdout)
         assert about["settings"]["properties"]["lookback_days"]["default"] == 7
         assert "batch" not in about["capabilities"]
@@ -197,6 +197,6 @@ def test_a_stream_without_its_scope_fails_alone(tmp_path):
 
 
 def test_without_any_account(tmp_path):
-    done = tap_gong(tmp_path, {"api_url": "sandbox", "requests_per_second": 0})
+    done = tap_gong(tmp_path, {"api_url": "sandbox"})
     assert '"RECORD"' in done.stdout
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import jsonschema
-import meltano
+import meltano.core
 import pytest
 import yaml
 
@@ -36,7 +36,7 @@ def test_generated_blocks_have_not_drifted(name):
 
 
 def test_meltano_yml_fits_meltanos_own_schema():
-    path = Path(meltano.__file__).parent / "schemas" / "meltano.schema.json"
+    path = Path(meltano.core.__file__).parents[1] / "schemas" / "meltano.schema.json"
     schema = json.loads(path.read_text(encoding="utf-8"))
     project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     jsonschema.validate(project, schema)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -52,10 +53,9 @@ def test_the_rotated_token_is_kept_though_the_settings_hold_the_spent_one(sandbo
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
 def test_the_token_file_is_its_owners_alone(oauth):
     client(oauth).request("GET", "/v2/users")
-    with open(oauth["oauth_token_path"], "rb") as file:
-        tokens = msgspec.json.decode(file.read())
-        mode = stat.S_IMODE(__import__("os").fstat(file.fileno()).st_mode)
-    assert mode == 0o600
+    path = Path(oauth["oauth_token_path"])
+    tokens = msgspec.json.decode(path.read_bytes())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert tokens["api_base_url"] == oauth["api_url"]
 
 
@@ -79,7 +79,7 @@ def test_a_newly_configured_token_wins_over_the_file(sandbox, oauth, tmp_path):
 def test_a_token_file_that_is_damaged_is_named(oauth, tmp_path):
     broken = tmp_path / "broken.json"
     broken.write_text("{")
-    with pytest.raises(SettingsError, match="broken.json"):
+    with pytest.raises(SettingsError, match=r"broken\.json"):
         client({**oauth, "oauth_token_path": str(broken)})
 
 

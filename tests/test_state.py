@@ -60,7 +60,7 @@ def test_a_second_run_asks_for_the_lookback_alone(company, config):
         assert second.records[name] == [], name
 
 
-@pytest.mark.parametrize("cut", [1, 5, 40, 120, 200, 263, 300])
+@pytest.mark.parametrize("cut", [1, 5, 40, 120, 200, 258])
 def test_a_run_that_is_cut_off_anywhere_goes_on_without_a_gap(company, config, cut):
     config = {**config, "start_date": "2026-01-01"}
     cut_off = Output(break_after=cut)
@@ -77,7 +77,7 @@ def test_rows_of_a_list_come_again_only_when_they_change(company, config):
     rows = company.company.trackers()
     newest = max(instant(row["updated"], "") for row in rows)
     assert bookmark == newest
-    earlier = sorted({instant(row["updated"], "") for row in rows})[0]
+    earlier = min(instant(row["updated"], "") for row in rows)
     state["bookmarks"]["trackers"]["replication_key_value"] = earlier.isoformat()
     changed = [row["trackerId"] for row in rows if instant(row["updated"], "") > earlier]
     again = run_tap(config, streams={"trackers"}, state=state).records["trackers"]
@@ -91,7 +91,7 @@ def test_the_greatest_record_value_is_not_the_bookmark(company, config):
     states = [message["value"] for message in output.of("STATE")]
     for state in states:
         bookmark = state["bookmarks"]["calls"]
-        assert set(bookmark) <= {"replication_key_value", "as_of"}
+        assert "progress_markers" not in bookmark
         assert instant(bookmark["replication_key_value"], "") != newest
 
 

@@ -51,9 +51,8 @@ def read(token: str, now: datetime) -> Cursor:
     if not hmac.compare_digest(_sign(signed), signature):
         raise Refusal(400, "cursor is invalid")
     body = signed.partition(".")[2]
-    cursor = msgspec.json.decode(
-        base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=Cursor
-    )
+    padded = body + "=" * (-len(body) % 4)
+    cursor = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Cursor)
     if now.timestamp() >= cursor.exp:
         raise expired()
     return cursor

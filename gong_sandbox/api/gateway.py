@@ -8,7 +8,6 @@ import binascii
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +20,8 @@ from gong_sandbox.api.limits import limited
 from gong_sandbox.api.site import RequestLogEntry, Site
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -131,7 +132,7 @@ class Broken(Response):
         super().__init__(whole, media_type="application/json;charset=UTF-8")
         self._sent = sent
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send a part, then close the connection."""
         if self._sent:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

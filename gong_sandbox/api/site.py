@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gong_sandbox.api.faults import Faults
     from gong_sandbox.api.limits import Quota
     from gong_sandbox.api.oauth import TokenIssuer

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gong_sandbox.company.people import Staff, User
 from gong_sandbox.company.randomness import hubspot_id, salesforce_id, stream
 from gong_sandbox.company.wire import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gong_sandbox.company.people import Staff, User
 
 # Name, industry, country, language of its people, contacts as "First Last|Title".
 _ACCOUNTS: tuple[tuple[str, str, str, str], ...] = (
@@ -212,7 +215,7 @@ class Book:
         name, industry, country, language = _ACCOUNTS[index]
         rng = stream(self._seed, "account", str(index))
         system = "HubSpot" if rng.random() < 0.15 else "Salesforce"
-        slug = "".join(c for c in name.lower() if c.isascii() and c.isalnum())[:16]
+        slug = "".join(c for c in name.lower() if c.isascii() and c.isalnum())[:24]
         domain = f"{slug}.example"
         return Account(
             index=index,
@@ -272,7 +275,9 @@ class Book:
         amount = rng.randrange(18, 260) * 1000
         first_close = (begin + life * rng.uniform(0.7, 0.9)).date()
         kind = rng.choice(("Renewal", "Expansion")) if account.customer else "New Business"
-        modules = rng.choice(("Visibility", "Visibility + ETA", "Yard", "Control Tower", "Detention"))
+        modules = rng.choice(
+            ("Visibility", "Visibility + ETA", "Yard", "Control Tower", "Detention")
+        )
         return Opportunity(
             id=hubspot_id(rng) if account.system == "HubSpot" else salesforce_id(rng, "006"),
             name=f"{account.name} - {modules} {kind} {begin.year}",
@@ -300,7 +305,7 @@ class Book:
         both = account.index % 6 == 1 and before.id != newest.id and before.won
         return [newest, before] if both else [newest]
 
-    def _find_fitting(self, stages: tuple[str, ...], customers: bool, week: int) -> list[Account]:  # noqa: FBT001
+    def _find_fitting(self, stages: tuple[str, ...], customers: bool, week: int) -> list[Account]:
         moment = utc(1, 1, 1) + timedelta(days=week * 7 + 3)
         found = []
         for account in self.accounts:

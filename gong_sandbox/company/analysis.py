@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -50,9 +51,7 @@ class Analyst:
             for position in keyword.positions(self._text):
                 index = bisect_right(self._offsets, position) - 1
                 line = self._lines[index]
-                if tracker.applies(
-                    company=line.role in _COMPANY, text=line.text, start=line.start
-                ):
+                if tracker.applies(company=line.role in _COMPANY, text=line.text, start=line.start):
                     share = (position - self._offsets[index]) / len(line.text)
                     hits.append(self._occurrence(line, share))
             if hits:
@@ -154,11 +153,13 @@ class Analyst:
         plan, points = self._plan, self._points()
         if not points:
             return ""
-        names = [person.first for person in plan.cast if person.role in self._roles_spoken()]
-        who = " and ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)
-        account = f" ({plan.account.name})" if plan.account else ""
         chosen = sorted(rng.sample(range(len(points)), min(4, len(points))))
         body = " ".join(points[index][0] for index in chosen)
+        names = [person.first for person in plan.cast if person.role in self._roles_spoken()]
+        if len(names) < 2:
+            return body
+        who = f"{', '.join(names[:-1])} and {names[-1]}"
+        account = f" ({plan.account.name})" if plan.account else ""
         gap = "\n\n" if rng.random() < 0.25 else " "
         minutes = max(2, round(self._duration / 60))
         return f"{who}{account} spoke for {minutes} minutes.{gap}{body}"
@@ -227,7 +228,7 @@ class Analyst:
         theirs = [end - start for role, start, end in turns if role not in _COMPANY]
         waits = [
             after[1] - before[2]
-            for before, after in zip(turns, turns[1:], strict=False)
+            for before, after in itertools.pairwise(turns)
             if before[0] not in _COMPANY and after[0] in _COMPANY
         ]
         total = sum(talk.values()) or 1

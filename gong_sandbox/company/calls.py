@@ -6,7 +6,7 @@ Everything is a function of the seed and the slot, so nothing needs to be kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gong_sandbox.company.arcs import OUTCOMES, phone_variant
@@ -17,7 +17,8 @@ from gong_sandbox.company.timeline import Seat
 from gong_sandbox.company.wire import stamp
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable
+    from datetime import datetime, tzinfo
     from random import Random
 
     from gong_sandbox.company.accounts import Account, Book, Contact
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 APP = "https://us-31044.app.gong.io"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_EVENT_LETTERS = "0123456789abcdefghijklmnopqrstuv"
 
 _TITLES: dict[str, tuple[str, ...]] = {
     "discovery": (
@@ -35,62 +35,62 @@ _TITLES: dict[str, tuple[str, ...]] = {
         "{vendor} / {account}: discovery",
         "{lead} / {rep}",
         "Intro: {account} & {vendor} (supply chain visibility)",
-        "{account} - goals, \"must-haves\", timeline",
-        "Discovery call – {account}",
+        '{account} - goals, "must-haves", timeline',
+        "Discovery call - {account}",
     ),
     "demo": (
         "{vendor} demo for {account}",
         "{account} <> {vendor}: Control Tower demo",
-        "Demo: live ETAs, yard & detention – {account}",
-        "🚚 {account} x {vendor} – product walkthrough",
+        "Demo: live ETAs, yard & detention - {account}",
+        "🚚 {account} x {vendor} - product walkthrough",
         "{account} | demo #2 with the wider team",
         "Deep dive, part 2 ({account})",
     ),
     "pricing": (
         "{account}: pricing, terms & next steps",
         "{account} <> {vendor} | Commercials",
-        "Re: Proposal \"v3\" for {account}",
-        "{account} – order form review",
-        "{lead} / {rep} – pricing follow-up",
+        'Re: Proposal "v3" for {account}',
+        "{account} - order form review",
+        "{lead} / {rep} - pricing follow-up",
     ),
     "security": (
         "{account} security & architecture review",
         "{vendor} x {account}: InfoSec questionnaire",
-        "Technical validation – {account} IT",
+        "Technical validation - {account} IT",
         "{account}: API, SSO and data flows",
     ),
     "renewal": (
         "{account} QBR",
-        "{account} <> {vendor} – Quarterly Business Review 📈",
+        "{account} <> {vendor} - Quarterly Business Review 📈",
         "{account} renewal check-in",
         "{vendor} / {account}: value review, renewal",
     ),
     "onboarding": (
         "{account} onboarding kick-off 🚀",
-        "{account} – Onboarding session 2: carriers & lanes",
+        "{account} - Onboarding session 2: carriers & lanes",
         "{vendor} implementation sync: {account}",
         "{account}: admin training",
     ),
     "pipeline": (
         "Pipeline review",
         "Weekly forecast call",
-        "Deal desk: \"commit\" vs. best case",
-        "Team pipeline review – {rep}'s team",
+        'Deal desk: "commit" vs. best case',
+        "Team pipeline review - {rep}'s team",
     ),
     "coaching": ("{rep} / {second} 1:1", "1:1 {second}, {rep}", "Call coaching ({second})"),
     "upload": (
-        "Site visit recording – {account}",
+        "Site visit recording - {account}",
         "{account}, dock walk with {lead}",
         "Imported call: {account}",
     ),
     "deu": (
         "{account}: Kennenlernen & Bedarfsanalyse",
-        "{vendor} für {account} – Vorführung",
+        "{vendor} für {account} - Vorführung",
         "Abstimmung mit {lead}, {account}",
     ),
     "spa": (
         "{account}: reunión de presentación",
-        "{vendor} y {account} – demostración",
+        "{vendor} y {account} - demostración",
         "Seguimiento con {lead} ({account})",
     ),
 }
@@ -106,7 +106,7 @@ _SECONDS: dict[str, tuple[float, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Participant:
     """Somebody on the call or invited to it; `role` is R, S, C or D for those with lines."""
 
@@ -114,10 +114,20 @@ class Participant:
     user: User | None
     contact: Contact | None
     methods: tuple[str, ...]
-    party_id: str
-    speaker_id: str
     phone: str | None = None
     known: bool = True
+    number: int = 0  # of the call, and the place within it: the ids follow from both
+    place: int = 0
+
+    @property
+    def party_id(self) -> str:
+        """Id of the participation."""
+        return derived_id(self.number, 2 * self.place + 1)
+
+    @property
+    def speaker_id(self) -> str:
+        """Id of the voice: what transcripts and trackers refer to."""
+        return derived_id(self.number, 2 * self.place + 2)
 
     @property
     def first(self) -> str:
@@ -139,6 +149,7 @@ class Plan:
     variant: str | None
     direction: str
     matched: bool
+    facts: dict[str, str | None]  # the basic keys that chance decides
 
     def role(self, name: str) -> Participant | None:
         """The participant of a role."""
@@ -161,6 +172,7 @@ class CallMaker:
         rng = stream(seed, "workspaces")
         self.sales_id = gong_id(rng)
         self.success_id = gong_id(rng)
+        self.plan: Callable[[CallSlot], Plan] = lru_cache(1024)(self._make_plan)
         self._leads = [*staff.team("manager"), staff.everyone[2]]
 
     def seat(self, call_id: str, kind: CallKind, moment: datetime) -> Seat:
@@ -178,8 +190,7 @@ class CallMaker:
         foreign = account.language != "eng" and number // 10**6 % 10 < 6
         return Seat(account, owner.id, workspace, foreign=foreign and kind.channel == "conference")
 
-    def plan(self, slot: CallSlot) -> Plan:
-        """Who takes part and how it goes."""
+    def _make_plan(self, slot: CallSlot) -> Plan:
         number = int(slot.id)
         kind = kind_of(number)
         seat = self.seat(slot.id, kind, slot.filter_time)
@@ -199,17 +210,23 @@ class CallMaker:
             direction = "Inbound" if inbound else "Outbound"
             if kind.channel == "upload" and rng.random() < 0.3:
                 direction = "Unknown"
-        return Plan(
+        cast = self._cast(rng, kind, host, seat.account, variant)
+        for place, person in enumerate(cast):
+            person.number, person.place = number, place
+        plan = Plan(
             number=number,
             kind=kind,
             account=seat.account,
             host=host,
-            cast=self._cast(rng, kind, host, seat.account, variant),
+            cast=cast,
             language=language,
             variant=variant,
             direction=direction,
             matched=rng.random() > 0.05,
+            facts={},
         )
+        plan.facts.update(self._facts(rng, slot, plan))
+        return plan
 
     def _cast(
         self,
@@ -223,7 +240,7 @@ class CallMaker:
         present = (*invited, "Attendee")
 
         def someone(role: str, user: User | None, contact: Contact | None) -> Participant:
-            return Participant(role, user, contact, present, "", "")
+            return Participant(role, user, contact, present)
 
         cast = [someone("R", host, None)]
         if account is None:
@@ -237,14 +254,13 @@ class CallMaker:
                     if user is not cast[1].user
                 )
             return tuple(cast)
-        contacts = list(account.contacts)
-        rng.shuffle(contacts)
+        contacts = rng.sample(account.contacts, 4)
         if kind.channel == "phone":
             phone = contacts[0].phone
             known = variant != "inbound" or rng.random() < 0.6
             person = Participant(
                 "" if variant == "voicemail" else "C",
-                None, contacts[0], present, "", "", phone, known,
+                None, contacts[0], present, phone, known,
             )  # fmt: skip
             return (cast[0], person)
         chance, teams = _SECONDS[kind.name]
@@ -266,24 +282,15 @@ class CallMaker:
         """Those who say nothing: listeners, no-shows, an unknown telephone."""
         found = []
         if rng.random() < 0.22:
-            found.append(
-                Participant(
-                    "", None, contacts[2], (*invited, "Attendee"), "", ""
-                )
-            )
+            found.append(Participant("", None, contacts[2], (*invited, "Attendee")))
         if invited and rng.random() < 0.3:
-            found.append(Participant("", None, contacts[3], invited, "", ""))
+            found.append(Participant("", None, contacts[3], invited))
         if rng.random() < 0.05:
             phone = f"+1{rng.randrange(212, 989)}555{rng.randrange(100, 9999):04d}"
-            found.append(
-                Participant("", None, None, ("Attendee",), "", "", phone)
-            )
+            found.append(Participant("", None, None, ("Attendee",), phone))
         return found
 
-    def basic(self, slot: CallSlot) -> dict[str, Any]:
-        """The 20 keys of GET /v2/calls, unknown = None."""
-        plan = self.plan(slot)
-        rng = stream(self._seed, "basic", slot.id)
+    def _facts(self, rng: Random, slot: CallSlot, plan: Plan) -> dict[str, str | None]:
         system, meeting_url, event_id = self._venue(rng, plan)
         disposition = purpose = client_id = custom = None
         if plan.variant:
@@ -295,26 +302,43 @@ class CallMaker:
             client_id = f"rec-{slot.started:%Y%m%d}-{rng.randrange(16**6):06x}"
             custom = f'{{"source": "field recorder", "batch": "{slot.started:%Y-%m}"}}'
         return {
-            "id": slot.id,
-            "url": f"{APP}/call?id={slot.id}",
             "title": self._title(rng, plan),
-            "scheduled": stamp(slot.scheduled, self._zone),
-            "started": stamp(slot.started, self._zone),
-            "duration": slot.duration,
-            "primaryUserId": slot.primary_user_id,
-            "direction": plan.direction,
             "system": system,
-            "scope": "External" if plan.kind.external else "Internal",
-            "media": "Video" if plan.kind.channel == "conference" else "Audio",
-            "language": plan.language,
-            "workspaceId": slot.workspace_id,
             "sdrDisposition": disposition,
             "clientUniqueId": client_id,
             "customData": custom,
             "purpose": purpose,
             "meetingUrl": meeting_url,
-            "isPrivate": slot.is_private,
             "calendarEventId": event_id,
+        }
+
+    def basic(self, slot: CallSlot) -> dict[str, Any]:
+        """The 20 keys of GET /v2/calls, unknown = None."""
+        plan = self.plan(slot)
+        facts, kind = plan.facts, plan.kind
+        scheduled = stamp(slot.scheduled, self._zone)
+        same = slot.started == slot.scheduled
+        return {
+            "id": slot.id,
+            "url": f"{APP}/call?id={slot.id}",
+            "title": facts["title"],
+            "scheduled": scheduled,
+            "started": scheduled if same else stamp(slot.started, self._zone),
+            "duration": slot.duration,
+            "primaryUserId": slot.primary_user_id,
+            "direction": plan.direction,
+            "system": facts["system"],
+            "scope": "External" if kind.external else "Internal",
+            "media": "Video" if kind.channel == "conference" else "Audio",
+            "language": plan.language,
+            "workspaceId": slot.workspace_id,
+            "sdrDisposition": facts["sdrDisposition"],
+            "clientUniqueId": facts["clientUniqueId"],
+            "customData": facts["customData"],
+            "purpose": facts["purpose"],
+            "meetingUrl": facts["meetingUrl"],
+            "isPrivate": slot.is_private,
+            "calendarEventId": facts["calendarEventId"],
         }
 
     @staticmethod
@@ -348,7 +372,7 @@ class CallMaker:
                 url = f"https://recordings.tidelane.example/{rng.randrange(16**8):08x}.wav"
             return "Upload API", url, None
         system = rng.choice(("Zoom", "Zoom", "Google Meet", "Microsoft Teams"))
-        event = "".join(rng.choices(_EVENT_LETTERS, k=26))
+        event = f"{rng.getrandbits(104):026x}"
         roll = rng.random()
         if system == "Zoom":
             url = f"https://{VENDOR.lower()}.zoom.us/j/9{rng.randrange(10**9, 10**10)}"
@@ -356,7 +380,7 @@ class CallMaker:
             code = "".join(rng.choices(_LETTERS, k=10))
             url = f"https://meet.google.com/{code[:3]}-{code[3:7]}-{code[7:]}"
         else:
-            thread = "".join(rng.choices(_EVENT_LETTERS, k=32))
+            thread = f"{rng.getrandbits(128):032x}"
             url = f"https://teams.microsoft.com/l/meetup-join/19%3ameeting_{thread}%40thread.v2/0"
             event = f"AAMkAGI{event}{event[::-1]}AAA="
         if roll < 0.03:
@@ -425,7 +449,5 @@ class CallMaker:
         objects = [self._book.account_object(account, timing=plan.number % 9 == 0)]
         for opportunity in self._book.linked(account, slot.started):
             for timing, moment in (("Now", now), ("TimeOfCall", slot.started)):
-                objects.append(
-                    self._book.opportunity_object(account, opportunity, moment, timing)
-                )
+                objects.append(self._book.opportunity_object(account, opportunity, moment, timing))
         return [{"system": account.system, "objects": objects}]

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 _REMARKS = (
     "Great way to open the agenda, {host}!",
     "@[{name}]({id}) listen to how the objection is handled here, worth copying.",
-    "They said \"we can't go another peak season like this\" - that is the headline for the deck.",
+    'They said "we can\'t go another peak season like this" - that is the headline for the deck.',
     "Careful: we promised an answer on this by Friday.\n\nWho owns it?",
     "Nice pause before the price. 👏",
     "@[{name}]({id}), can you send them the security pack?",
     "Competitor mention, please add it to the opportunity.",
-    "I would have asked one more \"why\" here; the pain is still a bit vague, no?",
+    'I would have asked one more "why" here; the pain is still a bit vague, no?',
     "Key stakeholder, let's get them into the next call:\n- lanes\n- carriers\n- who signs",
     "Numbers to remember: they quoted, unprompted, what late deliveries cost them.",
-    "@[{name}]({id}) FYI – same question as last week, we need a one-pager.",
+    "@[{name}]({id}) FYI - same question as last week, we need a one-pager.",
 )
 _REPLIES = (
     "Done, sent this morning.",
     "Good point, will do.",
     "Agreed.\nAdded to my notes.",
     "@[{name}]({id}) on it 👍",
-    "Thanks! I was \"winging it\" a little.",
+    'Thanks! I was "winging it" a little.',
 )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable
-from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 
@@ -24,6 +23,10 @@ from gong_sandbox.company.randomness import stream
 from gong_sandbox.company.reviews import Review, Reviews
 from gong_sandbox.company.timeline import CallSlot, Timeline
 from gong_sandbox.company.tracker_definitions import make_smart_ids, make_trackers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date, datetime
 
 
 def _review_key(review: Review) -> tuple[datetime, str]:
@@ -68,6 +71,7 @@ class Company:
         self._reviewed: list[Review] = []
         self._reviewed_day: date | None = None
         self._added: set[str] = set()
+        self._review_lock = threading.Lock()
         self._talk: Callable[[CallSlot], tuple[Plan, Conversation | None]] = lru_cache(128)(
             self._hold
         )
@@ -111,9 +115,7 @@ class Company:
                 transcribed=slot.transcript_at <= now,
             )
             found["interaction"] = analyst.interaction(rng)
-        comments = public_comments(
-            self._seed, self._staff, slot, plan, zone=self._zone, now=now
-        )
+        comments = public_comments(self._seed, self._staff, slot, plan, zone=self._zone, now=now)
         found["collaboration"] = {"publicComments": comments} if comments else {}
         return found
 
@@ -143,7 +145,7 @@ class Company:
 
     # Changes
 
-    def edit(self, call_id: str, **basic_fields: Any) -> None:  # noqa: ANN401
+    def edit(self, call_id: str, **basic_fields: Any) -> None:
         """Show other values of basic fields from now on."""
         self._edits.setdefault(call_id, {}).update(basic_fields)
         if "isPrivate" in basic_fields:
@@ -240,11 +242,12 @@ class Company:
 
     def _index_reviews(self, now: datetime) -> None:
         """Learn of the reviews of calls that came onto the time line since the last look."""
-        for slot in self._timeline.made_since(self._reviewed_day, now):
-            review = None if slot.id in self._added else self._review(slot)
-            if review is not None:
-                insort(self._reviewed, review, key=_review_key)
-        self._reviewed_day = self._timeline.last_day
+        with self._review_lock:
+            for slot in self._timeline.made_since(self._reviewed_day, now):
+                review = None if slot.id in self._added else self._review(slot)
+                if review is not None:
+                    insort(self._reviewed, review, key=_review_key)
+            self._reviewed_day = self._timeline.last_day
 
     def answered_scorecards(
         self,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gong_sandbox.company.scripts import pools
+from gong_sandbox.company.scripts import STAND_INS, pools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +78,8 @@ class _Writer:
         self.passages: list[Passage] = []
 
     def _pick(self, match: re.Match[str]) -> str:
-        return self._rng.choice(match[1].split("|"))
+        options: list[str] = match[1].split("|")
+        return self._rng.choice(options)
 
     def fill(self, text: str) -> str:
         """A template with its choices made and its slots filled."""
@@ -93,7 +94,7 @@ class _Writer:
             exchange
             for name in part.pools
             for exchange in pools()[name]
-            if exchange.key not in self._used and exchange.roles <= self._roles
+            if exchange.key not in self._used and exchange.needs <= self._roles
         ]
         self._rng.shuffle(deck)
         return deck
@@ -105,12 +106,11 @@ class _Writer:
             return 0
         passage = Passage(part.section, part.topic, len(self.lines))
         self.passages.append(passage)
-        begun, taken = len(self.lines), 0
-        for exchange in deck:
+        begun = len(self.lines)
+        for taken, exchange in enumerate(deck):
             missing = quota - (len(self.lines) - begun)
             if taken and (taken >= part.most or missing < exchange.length * 0.5):
                 break
-            taken += 1
             self._used.add(exchange.key)
             passage.gists.append((self.fill(exchange.gist), len(self.lines)))
             self._exchange(exchange, len(self.passages) - 1)
@@ -118,17 +118,23 @@ class _Writer:
 
     def _exchange(self, exchange: Exchange, passage: int) -> None:
         rng, lines = self._rng, self.lines
-        others = sorted(exchange.roles)
+        cast = {
+            role: role if role in self._roles else STAND_INS.get(role, role)
+            for role in exchange.roles
+        }
+        others = sorted(cast.values())
         for turn in exchange.turns:
+            speaker = cast[turn.role]
             middle = len(turn.sentences) // 2
             before = turn.sentences[middle - 1]
             nod = len(others) > 1 and middle and len(before) > 48 and before[-1] == "."
-            nod = nod and passage > 0 and rng.random() < 0.35
+            nod = nod and passage > 0 and turn.sentences[middle][-1] != "?"
+            nod = nod and rng.random() < 0.4
             for index, sentence in enumerate(turn.sentences):
                 if nod and index == middle:
-                    who = rng.choice([role for role in others if role != turn.role])
+                    who = rng.choice([role for role in others if role != speaker])
                     lines.append(Line(who, passage, rng.choice(self._nods)))
-                lines.append(Line(turn.role, passage, self.fill(sentence)))
+                lines.append(Line(speaker, passage, self.fill(sentence)))
 
 
 def write(
@@ -182,9 +188,7 @@ def _time(rng: Random, conversation: Conversation, limit: int) -> None:
     for index, passage in enumerate(conversation.passages):
         passage.start = lines[passage.first].start
         last = index + 1 == len(conversation.passages)
-        passage.end = (
-            lines[-1].end if last else lines[conversation.passages[index + 1].first].start
-        )
+        passage.end = lines[-1].end if last else lines[conversation.passages[index + 1].first].start
 
 
 def monologues(conversation: Conversation, speakers: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -27,9 +27,7 @@ class CallKind:
 
 KINDS: tuple[CallKind, ...] = (
     CallKind("phone", 280, "phone", (), "sdr", ("Qualification", "Discovery", "")),
-    CallKind(
-        "discovery", 140, "conference", (30, 30, 45), "ae", ("Qualification", "Discovery")
-    ),
+    CallKind("discovery", 140, "conference", (30, 30, 45), "ae", ("Qualification", "Discovery")),
     CallKind("demo", 150, "conference", (30, 45, 60), "ae", ("Discovery", "Solution Demo")),
     CallKind("pricing", 90, "conference", (30, 30, 45), "ae", ("Proposal", "Negotiation")),
     CallKind("security", 70, "conference", (30, 45, 60), "ae", ("Technical Validation",)),

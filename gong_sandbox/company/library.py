@@ -22,7 +22,7 @@ _SALES: tuple[tuple[str, str | None, int, tuple[str, ...]], ...] = (
     ("Win/Loss", "Public Folders", 6, ("pricing",)),
     ("New Hire Onboarding", "Public Folders", 15, ()),
     ("Best Discovery Calls", "New Hire Onboarding", 9, ("discovery",)),
-    ("Objection Handling, \"greatest hits\"", "New Hire Onboarding", 8, ("demo", "pricing")),
+    ('Objection Handling, "greatest hits"', "New Hire Onboarding", 8, ("demo", "pricing")),
     ("Cold Calls We Love ❤️", "Public Folders", 12, ("phone",)),
     ("Competitors", "Public Folders", 0, ()),
 )
@@ -34,7 +34,7 @@ _SUCCESS: tuple[tuple[str, str | None, int, tuple[str, ...]], ...] = (
 _NOTES = (
     "Listen from the agenda on: calm, short, and the customer does the talking.",
     "Price question handled well.\nNote the pause after the number.",
-    "The \"what happens if you do nothing?\" question, textbook.",
+    'The "what happens if you do nothing?" question, textbook.',
     "Good example for new hires, 10 minutes are enough.",
 )
 

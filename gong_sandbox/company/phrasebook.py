@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from gong_sandbox.company.calls import Plan
 
 PRODUCT = f"{VENDOR} Horizon"
-_ERPS = ("SAP", "NetSuite", "Oracle", "Microsoft Dynamics", "Infor", "a homegrown ERP")
-_TMS = ("MercuryGate", "BluJay", "Oracle OTM", "a homegrown TMS", "Descartes", "Alpega")
+_ERPS = ("SAP", "NetSuite", "Oracle", "Microsoft Dynamics", "Infor", "Epicor")
+_TMS = ("MercuryGate", "BluJay", "Oracle OTM", "Manhattan", "Descartes", "Alpega")
 _PORTS = ("Long Beach", "Savannah", "Rotterdam", "Oakland", "Hamburg", "Newark", "Manzanillo")
 _CITIES = ("Columbus", "Reno", "Memphis", "Dallas", "Leipzig", "Atlanta", "Tilburg", "Fresno")
-_BOSSES = ("our CFO", "our COO", "the VP of operations", "our CIO", "the head of supply chain")
+_BOSSES = ("CFO", "COO", "VP of operations", "CIO", "managing director")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 _WEEKDAYS_DEU = ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag")
 _WEEKDAYS_SPA = ("lunes", "martes", "miércoles", "jueves", "viernes")
@@ -31,17 +31,20 @@ _MONTHS = (
 _CLOCKS = ("nine thirty", "ten", "eleven", "one", "two", "two thirty", "three", "four")
 
 
-def fill_slots(
-    rng: Random, plan: Plan, started: datetime, deals: Sequence[str]
-) -> dict[str, str]:
+def fill_slots(rng: Random, plan: Plan, started: datetime, deals: Sequence[str]) -> dict[str, str]:
     """Slot values; `started` is local, `deals` are accounts that internal calls talk about."""
-    first = {role: "" for role in "RSCD"}
+    first = dict.fromkeys("RSCD", "")
     first.update({person.role: person.first for person in plan.cast if person.role})
+    if not first["C"] and plan.account:  # a voice mail: they say nothing but are spoken to
+        first["C"] = plan.cast[-1].first
     competitor, rival = rng.sample(COMPETITORS, 2)
     weekday = rng.randrange(5)
     later = started + timedelta(days=rng.choice((45, 60, 75, 90)))
     amount = rng.randrange(24, 190) * 1000
     discount = rng.choice((8, 10, 12, 15))
+    lower = amount * (100 - discount) // 100
+    boss = rng.choice(_BOSSES)
+    weeks = rng.randrange(4)
     slots = {
         "rep": first["R"],
         "second": first["S"],
@@ -55,9 +58,9 @@ def fill_slots(
         "erp": rng.choice(_ERPS),
         "tms": rng.choice(_TMS),
         "amount": f"${amount:,}",
-        "lower": f"${amount * (100 - discount) // 100:,}",
+        "lower": f"${lower:,}",
         "discount": f"{discount} percent",
-        "price": rng.choice(("a dollar ten", "ninety cents", "a dollar forty", "eighty-five cents")),
+        "price": rng.choice(("a dollar ten", "ninety cents", "a dollar forty", "eighty cents")),
         "fee": f"${rng.randrange(2, 7) * 500:,}",
         "lanes": str(rng.choice((18, 25, 40, 60, 85, 120, 210))),
         "carriers": str(rng.choice((9, 14, 22, 35, 48, 70))),
@@ -69,17 +72,28 @@ def fill_slots(
         "hours": rng.choice(("ten", "fifteen", "twenty", "thirty")),
         "fines": f"${rng.randrange(8, 60) * 1000:,}",
         "savings": f"${rng.randrange(120, 900, 10) * 1000:,}",
-        "weeks": rng.choice(("four", "six", "eight", "ten")),
+        "weeks": ("four", "six", "eight", "ten")[weeks],
+        "wochen": ("vier", "sechs", "acht", "zehn")[weeks],
+        "semanas": ("cuatro", "seis", "ocho", "diez")[weeks],
+        "betrag": f"{amount:,} Dollar".replace(",", "."),
+        "weniger": f"{lower:,} Dollar".replace(",", "."),
+        "rabatt": f"{discount} Prozent",
+        "uhrzeit": rng.choice(("zehn", "elf", "zwei", "drei", "halb vier")),
+        "importe": f"{amount:,} dólares".replace(",", "."),
+        "menor": f"{lower:,} dólares".replace(",", "."),
+        "descuento": f"un {discount} por ciento",
         "users": str(rng.choice((8, 12, 20, 35, 60))),
         "weekday": _WEEKDAYS[weekday],
         "wochentag": _WEEKDAYS_DEU[weekday],
         "dia": _WEEKDAYS_SPA[weekday],
         "clock": rng.choice(_CLOCKS),
         "month": _MONTHS[later.month - 1],
-        "season": rng.choice(("peak season", "harvest", "the holidays", "year end", "the summer")),
+        "season": rng.choice(("peak season", "holiday season", "harvest season")),
         "port": rng.choice(_PORTS),
         "city": rng.choice(_CITIES),
-        "boss": rng.choice(_BOSSES),
+        "boss": f"our {boss}",
+        "your_boss": f"your {boss}",
+        "the_boss": f"the {boss}",
     }  # fmt: skip
     slots.update({f"deal{index + 1}": deal for index, deal in enumerate(deals)})
     return slots

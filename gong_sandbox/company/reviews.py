@@ -64,7 +64,7 @@ _CARDS: tuple[tuple[str, str, str, tuple[_Draft, ...]], ...] = (
 )
 _REMARKS = (
     "Strong opening, then a bit too much talking. Let the silence work.",
-    "Ask \"what happens if nothing changes?\" before showing anything.",
+    'Ask "what happens if nothing changes?" before showing anything.',
     "Good questions, but the cost of the pain was never put in numbers,\nso there is no urgency.",
     "Confirm the decision process; who signs, when, and what else is on their desk?",
     "Slow down on the price. Otherwise excellent 👏",

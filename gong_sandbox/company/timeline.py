@@ -175,17 +175,16 @@ class Timeline:
         planned = datetime(
             day.year, day.month, day.day, half_hour // 2, half_hour % 2 * 30, tzinfo=self._zone
         ).astimezone(UTC)
+        if kind.channel != "conference":
+            planned = _to_milliseconds(planned + timedelta(seconds=int(rng.random() * 1800)), rng)
         return self._place(rng, call_id, kind, planned)
 
-    def _place(self, rng: Random, call_id: str, kind: CallKind, planned: datetime) -> CallSlot:
-        seat = self._seat(call_id, kind, planned)
+    def _place(self, rng: Random, call_id: str, kind: CallKind, scheduled: datetime) -> CallSlot:
+        seat = self._seat(call_id, kind, scheduled)
+        started = scheduled
         if kind.channel == "conference":
-            scheduled, roll = planned, rng.random()
-            late = rng.uniform(-137, 150) if roll < 0.8 else rng.uniform(0, 1187)
-            started = _to_milliseconds(planned + timedelta(seconds=int(late)), rng)
-        else:
-            started = planned + timedelta(seconds=int(rng.random() * 1800))
-            scheduled = started = _to_milliseconds(started, rng)
+            late = rng.uniform(-137, 150) if rng.random() < 0.8 else rng.uniform(0, 1187)
+            started = _to_milliseconds(scheduled + timedelta(seconds=int(late)), rng)
         duration = _duration(rng, kind, foreign=seat.foreign)
         listed_at = started + timedelta(seconds=duration) + _listing_delay(rng, kind)
         delay = _transcript_delay(rng)
@@ -241,7 +240,7 @@ class Timeline:
         """All calls, listed or not, of the days after one that the line had reached before."""
         self.extend(now)
         if day is None:
-            return self._slots
+            return self._slots.copy()
         after = day + _ONE_DAY
         midnight = datetime(after.year, after.month, after.day, tzinfo=self._zone)
         return self._range(midnight.astimezone(UTC), None) if day < self.last_day else []
@@ -283,13 +282,9 @@ class Timeline:
             self._added += 1
             call_id = gong_id(rng)
             kind = kind_of(int(call_id))
-            slot = self._place(rng, call_id, kind, filter_time)
-            lateness = slot.started - slot.filter_time
+            slot = self._place(rng, call_id, kind, filter_time.astimezone(UTC))
             slot = replace(
                 slot,
-                filter_time=filter_time,
-                scheduled=filter_time,
-                started=filter_time + lateness,
                 duration=duration,
                 listed_at=listed_at,
                 transcript_at=transcript_at,

@@ -53,7 +53,9 @@ _TIMELINE = _Draft(
 _NEXT_STEPS = _Draft(
     "Next steps",
     {
-        "eng": ("next step", "follow up", "calendar invite", "send over", "circle back", "action item"),
+        "eng": (
+            "next step", "follow up", "calendar invite", "send over", "circle back", "action item",
+        ),
         "deu": ("nächster Schritt", "nächsten Schritte", "Kalendereinladung"),
         "spa": ("próximo paso", "siguiente paso", "invitación"),
     },
@@ -84,7 +86,7 @@ _SALES = (
         },
     ),
     _SECURITY,
-    _Draft("Budget", {"eng": ("budget", "funding", "cost center"), "deu": ("Budget",),
+    _Draft("Budget", {"eng": ("budget", "funding", "cost center"), "deu": ("Etat",),
                       "spa": ("presupuesto",)}),
     _NEXT_STEPS,
     _TIMELINE,
@@ -215,7 +217,9 @@ class Tracker:
         }
 
 
-def make_trackers(seed: int, workspace_id: str, *, sales: bool, editors: list[str]) -> list[Tracker]:
+def make_trackers(
+    seed: int, workspace_id: str, *, sales: bool, editors: list[str]
+) -> list[Tracker]:
     """The keyword trackers of a workspace; built-in ones have no editor."""
     rng = stream(seed, "trackers", workspace_id)
     born = utc(2019, 1, 22, 18) + timedelta(microseconds=816_562)

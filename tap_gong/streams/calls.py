@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pendulum
 from typing_extensions import override
 
 from gong_api.errors import MissingScope, NotFound
@@ -14,6 +15,7 @@ from tap_gong.owed import Owed
 from tap_gong.run import chunks
 from tap_gong.schemas.calls import CALL, TRANSCRIPT
 from tap_gong.windowed import WindowedStream, time_filter
+from tap_gong.windows import Window, instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from tap_gong.tap import TapGong
-    from tap_gong.windows import Window
 
 EXTENSIVE = Operation("POST", "/v2/calls/extensive", "calls", "api:calls:read:extensive")
 BASIC = Operation("GET", "/v2/calls", "calls", "api:calls:read:basic")
@@ -42,6 +43,7 @@ _CONTENT = frozenset(
 )
 _INTERACTION = frozenset({"speakers", "video", "personInteractionStats", "questions"})
 
+_BEFORE_ALL = pendulum.datetime(1970, 1, 1)
 # An account without a single call for so long is more likely a key without the right to see them.
 _LONG = timedelta(days=30)
 
@@ -59,7 +61,7 @@ class Calls(WindowedStream):
         super().__init__(tap)
         if self.config["call_detail"] == "basic":
             self.operation = BASIC
-        self.listed: tuple[Window, list[str]] | None = None
+        self.listed: tuple[Window, dict[str, pendulum.DateTime]] | None = None
 
     @override
     def arguments(self, filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,13 +73,13 @@ class Calls(WindowedStream):
 
     @override
     def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
-        ids: list[str] = []
+        listed: dict[str, pendulum.DateTime] = {}
         for row in super().window_records(window, may_cut=may_cut):
             call = hoisted(row)
             if self._is_wanted(call):
-                ids.append(call["id"])
+                listed[call["id"]] = earliest(call)
                 yield call
-        self.listed = window, ids
+        self.listed = window, listed
 
     @override
     def records(self) -> Iterable[Record]:
@@ -154,9 +156,8 @@ class Transcripts(WindowedStream):
         before = len(self._owed.named)
         yield from self._of_calls(list(self._owed.named))
         for stretch in self._owed.due_stretches(self.run.now):
-            yield from self._of_window(
-                stretch.window, self._calls_of(stretch.window), may_cut=False
-            )
+            calls = list(self._calls_of(stretch.window)) if self._by_calls else []
+            yield from self._of_window(stretch.window, calls, may_cut=False)
             self._owed.looked_at(stretch, self.run.now)
         self.report.arrived = before - len(self._owed.named)
         self.report.given_up = self._owed.give_up(self.run.now, self.run.transcript_wait)
@@ -171,13 +172,19 @@ class Transcripts(WindowedStream):
     @override
     def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
         # The next run reads all of the lookback again; only what lies before it can be missed.
-        is_last_look = window.end <= self.run.settled_before
-        calls = self._calls_of(window) if is_last_look or self._by_calls else None
+        settled = self.run.settled_before
+        calls: dict[str, pendulum.DateTime] = {}
+        if self._by_calls:
+            calls = self._calls_of(window)
+        elif window.start < settled:
+            calls = self._calls_of(window, before=settled)
         came: set[str] = set()
-        for row in self._of_window(window, calls, may_cut=may_cut):
+        for row in self._of_window(window, list(calls), may_cut=may_cut):
             came.add(row["callId"])
             yield row
-        self._missing = [call for call in calls or () if call not in came] if is_last_look else []
+        self._missing = [
+            call for call, time in calls.items() if time < settled and call not in came
+        ]
 
     @override
     def end_window(self, window: Window) -> None:
@@ -193,11 +200,9 @@ class Transcripts(WindowedStream):
         if not self.run.keeps_bookmarks:
             self._owed.write(self.stream_state)
 
-    def _of_window(
-        self, window: Window, calls: list[str] | None, *, may_cut: bool
-    ) -> Iterator[Record]:
+    def _of_window(self, window: Window, calls: list[str], *, may_cut: bool) -> Iterator[Record]:
         if self._by_calls:
-            yield from self._of_calls(calls or [])
+            yield from self._of_calls(calls)
             return
         for row in super().window_records(window, may_cut=may_cut):
             self._owed.arrived([row["callId"]])
@@ -209,13 +214,19 @@ class Transcripts(WindowedStream):
                 self._owed.arrived(row["callId"] for row in page.records)
                 yield from page.records
 
-    def _calls_of(self, window: Window) -> list[str] | None:
-        """Ids of the calls of a window: from `calls` when it has just read it, else asked for."""
+    def _calls_of(
+        self, window: Window, *, before: pendulum.DateTime | None = None
+    ) -> dict[str, pendulum.DateTime]:
+        """Calls of a window, each with its time: from `calls` when it has just read it.
+
+        Otherwise they are asked for, as far as they lie `before` an instant, if one is given.
+        """
         calls = self._tap.streams["calls"]
         if isinstance(calls, Calls) and calls.listed and calls.listed[0] == window:
             return calls.listed[1]
+        asked = Window(window.start, min(window.end, before)) if before else window
         try:
-            return list(self._list_calls(window))
+            return {call["id"]: earliest(call) for call in self._list_calls(asked)}
         except MissingScope as error:
             if self._by_calls:
                 raise
@@ -224,22 +235,17 @@ class Transcripts(WindowedStream):
                 "be listed: %s",
                 error,
             )
-            return None
+            return {}
 
-    def _list_calls(self, window: Window) -> Iterator[str]:
+    def _list_calls(self, window: Window) -> Iterator[Record]:
         operation = BASIC if self.config["call_detail"] == "basic" else EXTENSIVE
+        users, private = self.run.user_ids, self.run.excludes_private
         for part in self._tap.partitions.workspace_filters:
-            filters = {
-                **time_filter(window),
-                **part,
-                **user_filter(operation, self.run.user_ids),
-            }
+            filters = {**time_filter(window), **part, **user_filter(operation, users)}
             for page in self.pages(operation=operation, **request(operation, filters)):
                 for call in map(hoisted, page.records):
-                    if is_wanted(
-                        call, self.run.user_ids, excludes_private=self.run.excludes_private
-                    ):
-                        yield call["id"]
+                    if is_wanted(call, users, excludes_private=private):
+                        yield call
 
 
 def hoisted(call: dict[str, Any]) -> dict[str, Any]:
@@ -256,6 +262,16 @@ def hoisted(call: dict[str, Any]) -> dict[str, Any]:
     if links:
         record["mediaUrls"] = links
     return record
+
+
+def earliest(call: Mapping[str, Any]) -> pendulum.DateTime:
+    """A call's time in the sense of Gong's filters, or earlier.
+
+    Gong goes by when a web conference was scheduled and when any other call started; the record
+    does not say which of them it is.
+    """
+    times = [instant(call[name], name) for name in ("scheduled", "started") if call.get(name)]
+    return min(times, default=_BEFORE_ALL)
 
 
 def is_wanted(call: Mapping[str, Any], user_ids: list[str], *, excludes_private: bool) -> bool:

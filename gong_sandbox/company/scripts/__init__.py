@@ -15,6 +15,10 @@ from importlib.resources import files
 _SENTENCE_END = re.compile(r"(?<=[.?!…]) (?=[^\]]*(?:\[|$))")
 
 
+# Whose lines the first person of a side takes when nobody else is there.
+STAND_INS = {"S": "R", "D": "C"}
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one role says in one go, sentence by sentence."""
@@ -25,21 +29,34 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A few turns that belong together; `gist` is what a summary would say of them."""
+    """A few turns that belong together; `gist` is what a summary would say of them.
+
+    `needs` are the roles that must be filled: those that speak, less a second person who is alone
+    on their side and whose lines the first one can take, and those that are named.
+    """
 
     key: int
     gist: str
     turns: tuple[Turn, ...]
     roles: frozenset[str]
+    needs: frozenset[str]
     length: int  # sentences
 
 
 def _exchange(key: int, gist: str, turns: list[Turn]) -> Exchange:
+    roles = {turn.role for turn in turns}
+    named = " ".join([gist, *(sentence for turn in turns for sentence in turn.sentences)])
+    needs = set(roles)
+    for second, first in STAND_INS.items():
+        if second in needs and first not in needs:
+            needs = needs - {second} | {first}
+    needs |= {role for slot, role in (("{guest}", "D"), ("{second}", "S")) if slot in named}
     return Exchange(
         key=key,
         gist=gist,
         turns=tuple(turns),
-        roles=frozenset(turn.role for turn in turns),
+        roles=frozenset(roles),
+        needs=frozenset(needs),
         length=sum(len(turn.sentences) for turn in turns),
     )
 
