@@ -39,14 +39,14 @@ clean:
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed and none was found"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --quiet --editable . --group dev
 	@touch $@
 
 .venv-demo/installed: pyproject.toml
 	@test -n "$(DEMO_PYTHON)" || { echo "The demo needs a Python from 3.10 to 3.13: its DuckDB \
 	loader has no packages for others. Install one, or name it: make DEMO_PYTHON=... demo"; exit 1; }
 	$(DEMO_PYTHON) -m venv .venv-demo
-	$(DEMO_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(DEMO_BIN)/python -m pip install --quiet --editable . --group demo
+	$(DEMO_BIN)/python -m pip install --quiet --quiet --upgrade "pip>=25.1"
+	$(DEMO_BIN)/python -m pip install --quiet --quiet --editable . --group demo
 	@touch $@

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -40,11 +41,13 @@ def main() -> int:
         status = run(title, *arguments)
         if status:
             return status
-    show_what_was_loaded()
+    if not show_what_was_loaded():
+        console.print("[red]The tables and the files do not hold the same rows.")
+        return 1
     answer_the_question()
     console.print(
         f"\nIt is all in [bold]{WAREHOUSE.relative_to(ROOT)}[/] and [bold]"
-        f"{CSV.relative_to(ROOT)}{'/'}[/]. With your own Gong: see README.md.\n"
+        f"{CSV.relative_to(ROOT)}/[/]. With your own Gong: see README.md.\n"
     )
     return 0
 
@@ -87,8 +90,9 @@ def meltano(*arguments: str, capture: bool) -> subprocess.CompletedProcess[str]:
     )
 
 
-def show_what_was_loaded() -> None:
-    """Rows of each table, and of each file as a CSV parser reads them."""
+def show_what_was_loaded() -> bool:
+    """Rows of each table, and of each file as a CSV parser reads them; whether they agree."""
+    whole = True
     csv.field_size_limit(2**31 - 1)
     table = Table(title="What was loaded", title_justify="left")
     table.add_column("table")
@@ -101,8 +105,11 @@ def show_what_was_loaded() -> None:
         ).fetchall()
         for (name,) in names:
             (rows,) = warehouse.sql(f'select count(*) from gong."{name}"').fetchall()[0]
-            table.add_row(name, str(rows), str(rows_in(CSV / f"{name}.csv")))
+            exported = rows_in(CSV / f"{name}.csv")
+            whole = whole and rows == exported
+            table.add_row(name, f"{rows:,}", f"{exported:,}")
     console.print(table)
+    return whole
 
 
 def rows_in(path: Path) -> int:
@@ -122,7 +129,7 @@ def answer_the_question() -> None:
         for column in answer.columns:
             table.add_column(column.replace("_", " "))
         for row in answer.fetchall():
-            table.add_row(*(str(value) for value in row))
+            table.add_row(*(f"{v:,}" if isinstance(v, (int, Decimal)) else str(v) for v in row))
     console.print(table)
 
 
