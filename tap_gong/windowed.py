@@ -204,6 +204,8 @@ class Lockstep:
                 )
                 continue
             for member in due:
+                if member.report.failed is not None:
+                    continue
                 member.end_window(window)
                 member.report.windows += 1
                 member.reached = window.end
