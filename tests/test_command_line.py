@@ -76,6 +76,36 @@ def test_a_run_writes_messages_and_says_what_it_cost(tmp_path, config):
     assert "requests" in done.stderr
 
 
+def test_a_plan_tells_the_cost_and_reads_nothing(tmp_path, config):
+    done = tap_gong(tmp_path, config, "--plan")
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines()}
+    assert rows["calls"][2:] == ["260", "3"]
+    assert int(rows["all"][1]) >= 6
+    assert "days of a budget of 10,000 requests" in done.stdout
+    assert '"RECORD"' not in done.stdout
+
+
+def test_a_report_tells_what_was_read(tmp_path, config):
+    done = tap_gong(tmp_path, config, "--report", "report.json")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["end"] == "done"
+    calls = report["streams"]["calls"]
+    assert calls["records"] == calls["seen"] == 260
+    assert calls["windows"] == 1
+    assert calls["requests"] == 3
+    assert calls["private"] > 0
+    assert f"{calls['private']} of the calls are private" in done.stderr
+    emitted = sum('"RECORD"' in line for line in done.stdout.splitlines())
+    assert sum(stream["records"] for stream in report["streams"].values()) == emitted
+
+
+def test_a_report_is_written_of_a_run_that_stops(tmp_path, config):
+    config = {**config, "daily_request_budget": 12}
+    assert tap_gong(tmp_path, config, "--report", "report.json").returncode == 3
+    assert json.loads((tmp_path / "report.json").read_text())["end"] == "work left"
+
+
 def test_state_and_catalog_from_files(tmp_path, config):
     (tmp_path / "catalog.json").write_text(tap_gong(tmp_path, None, "--discover").stdout)
     first = tap_gong(tmp_path, config, "--catalog", "catalog.json")
