@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tap_gong.tap import TapGong
+    from collections.abc import Mapping
 
-PAGE = 100
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What reading one stream would take.
-
-    Attributes:
-        records: rows to read, as Gong announces them.
-        requests: pages to ask for.
-        windows: stretches of time, 0 for streams that are not windowed.
-    """
-
-    records: int
-    requests: int
-    windows: int = 0
-
-    @classmethod
-    def of(cls, records: int, *, windows: int = 0) -> Cost:
-        """The cost of so many rows; each window may end in a page that is not full."""
-        return cls(records, max(1, math.ceil(records / PAGE) + max(0, windows - 1)), windows)
+    from tap_gong.cost import Cost
 
 
 class Plan:
-    """The cost of each selected stream, at the price of a page or so each.
+    """The cost of a run.
 
     Args:
-        tap: with its settings, selection and state.
+        costs: of each stream.
+        rate: requests a second, 0 for no limit.
+        budget: requests a day, 0 for no limit.
+        spent: requests that it took to find this out.
     """
 
-    def __init__(self, tap: TapGong) -> None:
-        self._rate = float(tap.config["requests_per_second"])
-        self._budget = int(tap.config["daily_request_budget"])
-        self.costs = {name: stream.cost() for name, stream in tap.selected.items()}
-        self.spent = tap.client.limiter.used
+    def __init__(self, costs: Mapping[str, Cost], *, rate: float, budget: int, spent: int) -> None:
+        self._rate = rate
+        self._budget = budget
+        self.costs = costs
+        self.spent = spent
 
     @property
     def requests(self) -> int:

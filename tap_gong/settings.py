@@ -8,24 +8,25 @@ from singer_sdk import typing as th
 
 from gong_api.settings import CONNECTION
 
-CALL_CONTENT = (
-    "parties",
-    "structure",
-    "topics",
-    "trackers",
-    "trackerOccurrences",
-    "brief",
-    "outline",
-    "highlights",
-    "callOutcome",
-    "keyPoints",
-    "speakers",
-    "video",
-    "personInteractionStats",
-    "questions",
-    "publicComments",
-    "media",
-)
+# Each part of a call that may be asked for, and the member of `exposedFields` that it is under.
+CALL_CONTENT: dict[str, str | None] = {
+    "parties": None,
+    "structure": "content",
+    "topics": "content",
+    "trackers": "content",
+    "trackerOccurrences": "content",
+    "brief": "content",
+    "outline": "content",
+    "highlights": "content",
+    "callOutcome": "content",
+    "keyPoints": "content",
+    "speakers": "interaction",
+    "video": "interaction",
+    "personInteractionStats": "interaction",
+    "questions": "interaction",
+    "publicComments": "collaboration",
+    "media": None,
+}
 
 SETTINGS = th.PropertiesList(
     *CONNECTION,

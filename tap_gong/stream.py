@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from gong_api.command import RunStopped
 from gong_api.errors import GongError, MissingScope, NothingFound
-from tap_gong.plan import Cost
+from tap_gong.cost import Cost
 from tap_gong.report import StreamReport
 from tap_gong.schemas.ids import text_conversion
 from tap_gong.windows import Bookmark, instant

@@ -11,6 +11,7 @@ import msgspec
 from singer_sdk import Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities
+from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
@@ -97,7 +98,7 @@ class TapGong(Tap):
         )
         tap.check()
         if plan:
-            click.echo(Plan(tap))
+            click.echo(tap.plan())
             return
         end = "failed"
         try:
@@ -107,11 +108,29 @@ class TapGong(Tap):
             end = "work left" if stop.exit_code == WORK_LEFT else "failed"
             raise
         finally:
-            failed = [name for name, done in tap.reports.items() if done.failed]
-            tap.conclude("failed" if failed else end, report)
-        if failed:
-            msg = f"Failed: {', '.join(failed)}; the other streams are whole"
-            raise RunStopped(GongError(msg))
+            tap.conclude("failed" if tap.failed else end, report)
+        tap.raise_failures()
+
+    @classmethod
+    @override
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        if value == CliTestOptionValue.Disabled.value:
+            return
+        config = ctx.params.get("config")
+        tap = cls(
+            config=config.config if config else {},
+            parse_env_config=bool(config and config.parse_env),
+        )
+        if value == CliTestOptionValue.Schema.value:
+            tap.write_schemas()
+            ctx.exit()
+        tap.check()
+        tap.run_connection_test()
+        for name, stream in tap.selected.items():
+            found = "a record" if stream.report.records else "nothing"
+            tap.logger.info("%s: %s", name, stream.report.failed or f"read, {found}")
+        tap.raise_failures()
+        ctx.exit()
 
     @classmethod
     @override
@@ -152,6 +171,16 @@ class TapGong(Tap):
         if self.config.get("workspace_ids"):
             _ = self.partitions.workspaces
 
+    def plan(self) -> Plan:
+        """What a run would cost, found out with a page or so of each selected stream."""
+        costs = {name: stream.cost() for name, stream in self.selected.items()}
+        return Plan(
+            costs,
+            rate=self.config["requests_per_second"],
+            budget=self.config["daily_request_budget"],
+            spent=self.client.limiter.used,
+        )
+
     @property
     def selected(self) -> dict[str, GongStream]:
         """The streams to be read, by name."""
@@ -165,6 +194,21 @@ class TapGong(Tap):
     def reports(self) -> dict[str, StreamReport]:
         """What each selected stream did, by name."""
         return {name: stream.report for name, stream in self.selected.items()}
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of the streams that could not be read."""
+        return [name for name, report in self.reports.items() if report.failed]
+
+    def raise_failures(self) -> None:
+        """End with exit code 1 when streams could not be read.
+
+        Raises:
+            RunStopped: naming them.
+        """
+        if self.failed:
+            msg = f"Failed: {', '.join(self.failed)}; the other streams are whole"
+            raise RunStopped(GongError(msg))
 
     def conclude(self, end: str, path: str | None) -> None:
         """Log what was read and what it cost, and write the report where one is wanted.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 from gong_api.errors import CursorExpired, MissingScope
-from tap_gong.plan import Cost
+from tap_gong.cost import Cost
 from tap_gong.stream import BookmarkedStream
 from tap_gong.windows import TOO_FULL, Slices, Window, count_windows, iso
 

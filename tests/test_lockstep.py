@@ -358,7 +358,7 @@ def test_the_state_of_a_large_company_is_small(company, config):
 
 
 def test_offsets_and_daylight_saving_shift_nothing():
-    """Over the spring change of a zone with odd offsets, adjacent runs fit without gap or overlap."""
+    """Over the spring change of a zone with odd offsets, adjacent runs leave no gap or overlap."""
     now = datetime.fromisoformat("2026-03-20T12:00:00+00:00")
     with Sandbox(
         calls=120, days=30, now=now, timezone="America/St_Johns", requests_per_second=0

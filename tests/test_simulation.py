@@ -122,7 +122,7 @@ def test_ten_thousand_calls_with_transcripts_take_their_pages():
         sandbox.company.extensive = lambda slot, *, now: {  # type: ignore[method-assign]
             "metaData": sandbox.company.basic(slot, now=now)
         }
-        sandbox.company.transcript = lambda slot: []  # type: ignore[method-assign]
+        sandbox.company.transcript = lambda _: []  # type: ignore[method-assign]
         output = run_tap(
             settings(sandbox, end_date=BEGIN.isoformat(), daily_request_budget=0), streams=STREAMS
         )

@@ -98,13 +98,7 @@ def test_only_what_is_wanted_of_a_call_is_asked_for(company, config):
     body = company.requests[-1].body
     assert body["contentSelector"] == {
         "context": "None",
-        "exposedFields": {
-            "parties": True,
-            "content": {},
-            "interaction": {"speakers": True},
-            "collaboration": {"publicComments": False},
-            "media": False,
-        },
+        "exposedFields": {"parties": True, "interaction": {"speakers": True}},
     }
     assert any("parties" in row for row in rows)
     assert not any(row.get("content") or row.get("context") for row in rows)

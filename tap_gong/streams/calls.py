@@ -14,6 +14,7 @@ from gong_api.operation import Operation
 from tap_gong.owed import Owed
 from tap_gong.run import chunks
 from tap_gong.schemas.calls import CALL, TRANSCRIPT
+from tap_gong.settings import CALL_CONTENT
 from tap_gong.windowed import WindowedStream, time_filter
 from tap_gong.windows import Window, instant
 
@@ -26,22 +27,6 @@ if TYPE_CHECKING:
 
 EXTENSIVE = Operation("POST", "/v2/calls/extensive", "calls", "api:calls:read:extensive")
 BASIC = Operation("GET", "/v2/calls", "calls", "api:calls:read:basic")
-
-# Where each part of a call, as the setting `call_content` names it, is asked for.
-_CONTENT = frozenset(
-    {
-        "structure",
-        "topics",
-        "trackers",
-        "trackerOccurrences",
-        "brief",
-        "outline",
-        "highlights",
-        "callOutcome",
-        "keyPoints",
-    }
-)
-_INTERACTION = frozenset({"speakers", "video", "personInteractionStats", "questions"})
 
 _BEFORE_ALL = pendulum.datetime(1970, 1, 1)
 # An account without a single call for so long is more likely a key without the right to see them.
@@ -171,17 +156,15 @@ class Transcripts(WindowedStream):
 
     @override
     def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
-        # The next run reads all of the lookback again; only what lies before it can be missed.
-        settled = self.run.settled_before
-        calls: dict[str, pendulum.DateTime] = {}
-        if self._by_calls:
-            calls = self._calls_of(window)
-        elif window.start < settled:
-            calls = self._calls_of(window, before=settled)
+        calls = self._calls_of(window) if self._by_calls else {}
         came: set[str] = set()
         for row in self._of_window(window, list(calls), may_cut=may_cut):
             came.add(row["callId"])
             yield row
+        # The next run reads all of the lookback again; only what lies before it can be missed.
+        settled = self.run.settled_before
+        if window.start < settled and not self._by_calls:
+            calls = self._calls_of(window, before=settled)
         self._missing = [
             call for call, time in calls.items() if time < settled and call not in came
         ]
@@ -297,15 +280,11 @@ def request(
 
 def content_selector(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What to ask for beside the metadata, from `call_content` and `call_context*`."""
-    parts = set(settings["call_content"])
     selector: dict[str, Any] = {"context": settings["call_context"]}
     if settings["call_context"] == "Extended":
         selector["contextTiming"] = list(settings["call_context_timing"])
-    selector["exposedFields"] = {
-        "parties": "parties" in parts,
-        "content": dict.fromkeys(sorted(parts & _CONTENT), True),
-        "interaction": dict.fromkeys(sorted(parts & _INTERACTION), True),
-        "collaboration": {"publicComments": "publicComments" in parts},
-        "media": "media" in parts,
-    }
-    return selector
+    exposed: dict[str, Any] = {}
+    for part in settings["call_content"]:
+        group = CALL_CONTENT[part]
+        (exposed if group is None else exposed.setdefault(group, {}))[part] = True
+    return {**selector, "exposedFields": exposed}

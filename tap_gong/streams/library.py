@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from gong_api.operation import Operation
+from tap_gong.cost import Cost
 from tap_gong.partitions import FOLDERS
-from tap_gong.plan import Cost
 from tap_gong.schemas.library import FOLDER, FOLDER_CALL
 from tap_gong.stream import GongStream, UpdatedStream
 
