@@ -188,7 +188,11 @@ class Company:
     def workspaces(self) -> list[dict[str, Any]]:
         """Both workspaces (api: GET /v2/workspaces)."""
         return [
-            {"id": self._maker.sales_id, "name": "Sales", "description": "The built-in workspace"},
+            {
+                "id": self._maker.sales_id,
+                "name": "Sales",
+                "description": "New business, from first call to signature",
+            },
             {
                 "id": self._maker.success_id,
                 "name": "Customer Success",
