@@ -10,10 +10,13 @@ import json
 import re
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tap_gong.streams import STREAMS
 from tap_gong.tap import TapGong
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parent.parent
 FILES = ("README.md", "meltano.yml")
@@ -106,13 +109,11 @@ def _meltano_kind(name: str, prop: dict[str, Any]) -> str:
         return "date_iso8601"
     if prop.get("enum"):
         return "options"
-    types = [kind for kind in prop["type"] if kind != "null"]
-    if "number" in types:
-        return "decimal"
-    return types[0]
+    types = [str(kind) for kind in prop["type"] if kind != "null"]
+    return "decimal" if "number" in types else types[0]
 
 
-def _markdown(rows: list[tuple[str, ...]]) -> str:
+def _markdown(rows: Sequence[tuple[str, ...]]) -> str:
     head, *body = (
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
     )

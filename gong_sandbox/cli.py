@@ -41,12 +41,26 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", default=8787, show_default=True, help="Port to listen on, 0 for a free one."
+    "--port",
+    default=8787,
+    type=click.IntRange(0, 65535),
+    show_default="8787",
+    help="Port to listen on, 0 for a free one.",
 )
-@click.option("--calls", default=500, show_default=True, help="Calls that the company has made.")
+@click.option(
+    "--calls",
+    default=500,
+    type=click.IntRange(0),
+    show_default="500",
+    help="Calls that the company has made.",
+)
 @click.option("--seed", default=1, show_default=True, help="Another seed, another company.")
 @click.option(
-    "--days", default=90, show_default=True, help="Days the calls are spread over, about."
+    "--days",
+    default=90,
+    type=click.IntRange(1),
+    show_default="90",
+    help="Days the calls are spread over, about.",
 )
 @click.option(
     "--requests-per-second", default=3.0, show_default=True, help="Of the quota, 0 for no limit."

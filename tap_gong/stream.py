@@ -45,6 +45,7 @@ class GongStream(Stream):
     `records` as it is or say what to ask for.
     """
 
+    name: str
     operation: Operation
     summary: ClassVar[str]
     incremental: ClassVar[str] = ""

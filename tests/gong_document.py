@@ -23,7 +23,8 @@ def document() -> dict[str, Any]:
     path = FACTS / "gong-openapi.json"
     if not path.exists():
         pytest.skip(f"Gong's OpenAPI document is not at {path}")
-    return json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def recorded(name: str) -> list[dict[str, Any]]:
@@ -31,7 +32,8 @@ def recorded(name: str) -> list[dict[str, Any]]:
     path = FACTS / "recorded" / f"{name}.json"
     if not path.exists():
         pytest.skip(f"No recorded answers at {path}")
-    return json.loads(path.read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def answer_schema(method: str, path: str) -> dict[str, Any]:
@@ -39,7 +41,8 @@ def answer_schema(method: str, path: str) -> dict[str, Any]:
     responses = document()["paths"][path][method.lower()]["responses"]
     good = next(response for status, response in responses.items() if status.startswith("2"))
     (content,) = good["content"].values()
-    return resolved(content["schema"])
+    schema: dict[str, Any] = resolved(content["schema"])
+    return schema
 
 
 def resolved(schema: Any) -> Any:

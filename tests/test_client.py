@@ -6,7 +6,6 @@ from typing import Any
 
 import pendulum
 import pytest
-from conftest import settings
 
 from gong_api.clock import SystemClock
 from gong_api.errors import (
@@ -27,6 +26,7 @@ from gong_api.settings import checked_url, connect
 from tap_gong.streams.calls import Calls
 from tap_gong.streams.users import Users
 from tap_gong.tap import TapGong
+from tests.conftest import settings
 
 
 class FakeClock(SystemClock):

@@ -6,15 +6,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import NOW, settings
+
+from tests.conftest import NOW, settings
 
 BIN = Path(sys.executable).parent
 
 
 def tap_gong(tmp_path, config=None, *arguments, env=None):
-    command = [BIN / "tap-gong"]
+    command: list[object] = [BIN / "tap-gong"]
     if config is not None:
         path = tmp_path / "config.json"
         path.write_text(config if isinstance(config, str) else json.dumps(config))
@@ -141,7 +143,7 @@ def test_settings_from_the_environment(tmp_path, config):
     assert '"RECORD"' in done.stdout
 
 
-BAD_INPUT = {
+BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "no credentials": ({"access_key": None}, "set access_key"),
     "wrong secret": ({"access_key_secret": "wrong-secret"}, "access_key_secret"),
     "the host question": ({"access_key_secret": "wrong-secret"}, "api_url"),

@@ -6,12 +6,12 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
-from conftest import NOW, settings
-from singer_run import Output, run_tap
 
 from gong_api.command import RunStopped
 from gong_sandbox import Sandbox
 from tap_gong import windowed
+from tests.conftest import NOW, settings
+from tests.singer_run import Output, run_tap
 
 BOTH = {"calls", "transcripts"}
 
@@ -139,7 +139,7 @@ def test_a_cursor_that_really_expires_between_pages(monkeypatch):
     """More than an hour passes while the second page is on its way."""
     with Sandbox(calls=250, days=30, now=NOW, requests_per_second=0, daily_requests=0) as sandbox:
         note = sandbox.site.note
-        delayed = []
+        delayed: list[object] = []
 
         def note_and_dawdle(entry):
             note(entry)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from test_client import FakeClock
 
 from gong_api.errors import SettingsError
 from gong_api.settings import connect
 from tap_gong.tap import TapGong
+from tests.test_client import FakeClock
 
 
 @pytest.fixture

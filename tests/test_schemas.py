@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from gong_document import answer_schema, leaves, recorded
 
 from tap_gong.schemas.ids import text_conversion
 from tap_gong.streams import STREAMS
 from tap_gong.streams.calls import hoisted
+from tests.gong_document import answer_schema, leaves, recorded
 
-BY_NAME = {stream.name: stream for stream in STREAMS}
+BY_NAME: dict[str, Any] = {stream.name: stream for stream in STREAMS}
 
 # Fields that real answers hold though the document of one vintage or another does not list them,
 # and keys that are added because a row does not say which list it came from.

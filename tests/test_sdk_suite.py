@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import atexit
 
-from conftest import NOW, settings
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
+from tests.conftest import NOW, settings
 
 # The suite wants the settings when this module is imported, before any fixture.
 _sandbox = Sandbox(

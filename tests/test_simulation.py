@@ -7,10 +7,10 @@ import random
 from datetime import datetime, timedelta
 
 import pytest
-from conftest import settings
-from singer_run import Output, run_tap
 
 from gong_sandbox import Sandbox
+from tests.conftest import settings
+from tests.singer_run import Output, run_tap
 
 RUNS = 14
 EVERY = timedelta(hours=3)
@@ -24,7 +24,7 @@ ZONES = {
 STREAMS = {"calls", "transcripts"}
 
 
-@pytest.fixture(params=ZONES.values(), ids=ZONES.keys())
+@pytest.fixture(params=list(ZONES.values()), ids=list(ZONES))
 def busy(request):
     """A company in some zone; beside its own late calls, some by minutes to a day."""
     with Sandbox(
@@ -122,7 +122,7 @@ def test_ten_thousand_calls_with_transcripts_take_their_pages():
         sandbox.company.extensive = lambda slot, *, now: {  # type: ignore[method-assign]
             "metaData": sandbox.company.basic(slot, now=now)
         }
-        sandbox.company.transcript = lambda _: []  # type: ignore[method-assign]
+        sandbox.company.transcript = lambda _: []  # type: ignore[method-assign,assignment]
         output = run_tap(
             settings(sandbox, end_date=BEGIN.isoformat(), daily_request_budget=0), streams=STREAMS
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from conftest import NOW, settings
-from singer_run import Output, run_tap
 
 from tap_gong.streams import STREAMS
 from tap_gong.windows import instant
+from tests.conftest import NOW, settings
+from tests.singer_run import Output, run_tap
 
 WINDOWED = {stream.name for stream in STREAMS if stream.incremental == "windowed"}
 UPDATED = {stream.name for stream in STREAMS if "updated" in stream.incremental}

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import jsonschema
 import pytest
-from conftest import NOW, settings
-from singer_run import run_tap
 
 from tap_gong.streams import STREAMS
+from tests.conftest import NOW, settings
+from tests.singer_run import run_tap
 
 
 @pytest.fixture(scope="module")

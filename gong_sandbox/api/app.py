@@ -15,11 +15,14 @@ from gong_sandbox.api.oauth import token
 from gong_sandbox.api.site import RequestLogEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
     from starlette.responses import Response
 
     from gong_sandbox.api.site import Site
 
+_TOKEN_PATH = "/oauth2/generate-customer-token"  # noqa: S105
 OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
     ("GET", "/v2/calls", calls.list_calls, "api:calls:read:basic"),
     ("GET", "/v2/calls/{id}", calls.get_call, "api:calls:read:basic"),
@@ -53,16 +56,18 @@ def application(site: Site) -> Starlette:
     app = Starlette(
         routes=[
             Route("/", front_page),
-            Route("/oauth2/generate-customer-token", _logged_token, methods=["POST"]),
+            Route(_TOKEN_PATH, _logged_token, methods=["POST"]),
             *routes,
         ],
         exception_handlers={404: _unknown_path, 405: _wrong_verb},
     )
+    # A path with a slash too many is unknown, and unknown paths are answered below.
+    app.router.redirect_slashes = False
     app.state.site = site
     return app
 
 
-def _endpoint(operation: Operation):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
     """Starlette takes a function for a request handler, an object for an ASGI application."""
 
     async def endpoint(request: Request) -> Response:
@@ -100,7 +105,8 @@ def _refuse(request: Request, refusal: Refusal) -> Response:
         RequestLogEntry(
             request.method,
             request.url.path,
-            dict(request.query_params),
+            # Sent with the wrong verb, tokens are still tokens.
+            {} if request.url.path == _TOKEN_PATH else dict(request.query_params),
             None,
             refusal.status,
             site.clock.now(),

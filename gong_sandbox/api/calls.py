@@ -58,8 +58,7 @@ def get_call(call: Call) -> dict[str, Any]:
 def list_calls_extensive(call: Call) -> dict[str, Any]:
     """POST /v2/calls/extensive."""
     given = filters.filter_of(call.body)
-    selector = call.body.get("contentSelector") or {}
-    choose = Selection(selector)
+    choose = Selection(filters.part(call.body, "contentSelector"))
     if choose.media:
         call.needs_scope("api:calls:read:media-url")
     slots, records = _slots(call, given, token=call.body.get("cursor"))
@@ -98,6 +97,8 @@ def _slots(
     """
     start, end = filters.time_range(given, "fromDateTime", "toDateTime", prefix=prefix)
     workspace = given.get("workspaceId") or None
+    if workspace is not None and not isinstance(workspace, str):
+        raise Refusal(400, filters.BAD_JSON)
     if workspace and workspace not in {w["id"] for w in call.company.workspaces()}:
         # An assumption: Gong's answer to an unknown workspace has not been recorded.
         raise Refusal(404, NO_CALLS)
@@ -155,18 +156,18 @@ class Selection:
     """
 
     def __init__(self, selector: dict[str, Any]) -> None:
-        if not isinstance(selector, dict):
-            raise Refusal(400, filters.BAD_JSON)
         self._context = filters.choice(selector, "context", _CONTEXTS, "None")
-        timing = selector.get("contextTiming")
-        if timing and (self._context != "Extended" or not set(timing) <= set(_TIMINGS)):
+        timing = selector.get("contextTiming") or []
+        if not isinstance(timing, list) or not all(word in _TIMINGS for word in timing):
+            raise Refusal(400, filters.BAD_JSON)
+        if timing and self._context != "Extended":
             raise Refusal(400, "contentSelector.contextTiming: is for context Extended only")
         self._timing = set(timing or ["Now"])
-        exposed = selector.get("exposedFields") or {}
+        exposed = filters.part(selector, "exposedFields")
         self._parties = bool(exposed.get("parties"))
-        self._content = exposed.get("content") or {}
-        self._interaction = exposed.get("interaction") or {}
-        self._comments = bool((exposed.get("collaboration") or {}).get("publicComments"))
+        self._content = filters.part(exposed, "content")
+        self._interaction = filters.part(exposed, "interaction")
+        self._comments = bool(filters.part(exposed, "collaboration").get("publicComments"))
         self.media = bool(exposed.get("media"))
 
     def parts(self, whole: dict[str, Any], slot: CallSlot, now: datetime) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def read(token: str, now: datetime) -> Cursor:
         Refusal: 400, it has expired or is not one of ours.
     """
     signed, _, signature = token.rpartition(".")
-    if not hmac.compare_digest(_sign(signed), signature):
+    if not hmac.compare_digest(_sign(signed).encode(), signature.encode()):
         raise Refusal(400, "cursor is invalid")
     body = signed.partition(".")[2]
     padded = body + "=" * (-len(body) % 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timezone
 from typing import Any
 
@@ -10,6 +11,7 @@ import pendulum
 from gong_sandbox.api.answers import Refusal
 
 BAD_JSON = "Json parse error, verify Json format matches the API description."
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def filter_of(body: Any) -> dict[str, Any]:
@@ -26,6 +28,20 @@ def filter_of(body: Any) -> dict[str, Any]:
     if not isinstance(chosen, dict):
         raise Refusal(400, BAD_JSON)
     return chosen
+
+
+def part(given: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object within an object, empty where not given.
+
+    Raises:
+        Refusal: 400, it is no object.
+    """
+    value = given.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Refusal(400, BAD_JSON)
+    return value
 
 
 def time_range(
@@ -52,8 +68,10 @@ def day(given: dict[str, Any], name: str) -> date | None:
     if value is None:
         return None
     try:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            raise ValueError
         return date.fromisoformat(value)
-    except (TypeError, ValueError):
+    except ValueError:
         raise Refusal(400, f"filter.{name}: must be a date of the form YYYY-MM-DD") from None
 
 
@@ -61,7 +79,7 @@ def ids(given: dict[str, Any], name: str, *, prefix: str = "filter.") -> set[str
     """A list of ids, None where not given or empty.
 
     Raises:
-        Refusal: 400, it is not a list of texts, or holds one twice.
+        Refusal: 400, it is not a list of texts, or one of them is no id.
     """
     value = given.get(name)
     if not value:

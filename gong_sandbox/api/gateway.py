@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -158,7 +157,7 @@ def authenticate(site: Site, header: str | None) -> None:
     if kind.lower() == "basic":
         try:
             given = base64.b64decode(value)
-        except binascii.Error:
+        except ValueError:
             given = b""
         if hmac.compare_digest(given, f"{site.access_key}:{site.access_key_secret}".encode()):
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -79,7 +78,7 @@ async def token(request: Request) -> Response:
         return _error(401, "invalid_client", "Client authentication failed")
     given = dict(request.query_params)
     if "form" in request.headers.get("content-type", ""):
-        form = (await request.body()).decode()
+        form = (await request.body()).decode(errors="replace")
         given |= dict(_pairs(form))
     now = site.clock.now()
     if given.get("grant_type") == "authorization_code" and given.get("code"):
@@ -105,7 +104,7 @@ def _client(request: Request) -> tuple[str, str] | None:
         return None
     try:
         name, _, secret = base64.b64decode(value).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     return name, secret
 

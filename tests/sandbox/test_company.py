@@ -8,11 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from gong_document import document
 
 from gong_sandbox.company import Company
 from gong_sandbox.company.arcs import _PHONE_ARCS, ARCS
 from gong_sandbox.company.scripts import pools
+from tests.gong_document import document
 
 NOW = datetime(2025, 7, 14, 19, 20, tzinfo=timezone.utc)
 # Keys that the real API sends although its description does not know them.
