@@ -95,6 +95,7 @@ def test_no_call_and_no_transcript_is_missed(busy, lookback_days):
     assert len(busy.requests) <= 1.5 * floor
 
 
+@pytest.mark.parametrize("busy", [ZONES["-07:00"], ZONES["+05:30"]], indirect=True)
 def test_killed_at_any_instant_of_every_run_but_the_last(busy):
     rng = random.Random(5)
     state: dict[str, object] = {}

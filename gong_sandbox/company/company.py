@@ -72,7 +72,7 @@ class Company:
         self._reviewed_day: date | None = None
         self._added: set[str] = set()
         self._review_lock = threading.Lock()
-        self._talk: Callable[[CallSlot], tuple[Plan, Conversation | None]] = lru_cache(128)(
+        self._talk: Callable[[CallSlot], tuple[Plan, Conversation | None]] = lru_cache(512)(
             self._hold
         )
 
