@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 FAILED = 1
 WORK_LEFT = 3
+
+
+class Interrupted(LimitReached):
+    """Ctrl-C, SIGTERM, or a reader that went away."""
 
 
 class RunStopped(BaseException):
@@ -51,6 +57,20 @@ class GongCommand(SingerCommand):
         except GongError as error:
             self.logger.error("%s", error)
             raise SystemExit(RunStopped(error).exit_code) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command's callback.
+
+        Raises:
+            RunStopped: the program at the other end of the pipe has ended.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # What is still buffered would break the pipe again when Python flushes at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            msg = "The program that read the output has ended; run again to go on"
+            raise RunStopped(Interrupted(msg)) from None
 
 
 def gong_command(command: click.Command, logger: logging.Logger) -> GongCommand:

@@ -44,14 +44,14 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> str:
     "--port",
     default=8787,
     type=click.IntRange(0, 65535),
-    show_default="8787",
+    show_default=True,
     help="Port to listen on, 0 for a free one.",
 )
 @click.option(
     "--calls",
     default=500,
     type=click.IntRange(0),
-    show_default="500",
+    show_default=True,
     help="Calls that the company has made.",
 )
 @click.option("--seed", default=1, show_default=True, help="Another seed, another company.")
@@ -59,7 +59,7 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> str:
     "--days",
     default=90,
     type=click.IntRange(1),
-    show_default="90",
+    show_default=True,
     help="Days the calls are spread over, about.",
 )
 @click.option(

@@ -15,7 +15,7 @@ class SandboxClock:
 
     def __init__(self, now: datetime | None = None) -> None:
         self._lock = threading.Lock()
-        self._frozen = now.astimezone(timezone.utc) if now else None
+        self._frozen = _plain(now) if now else None
 
     def now(self) -> datetime:
         """The present instant, in UTC."""
@@ -25,9 +25,14 @@ class SandboxClock:
     def set(self, now: datetime) -> None:
         """Stand still at an instant."""
         with self._lock:
-            self._frozen = now.astimezone(timezone.utc)
+            self._frozen = _plain(now)
 
     def advance(self, by: timedelta | float) -> None:
         """Move on by a time, or by so many seconds, and stand still there."""
         step = by if isinstance(by, timedelta) else timedelta(seconds=by)
         self.set(self.now() + step)
+
+
+def _plain(moment: datetime) -> datetime:
+    """In UTC and of the standard library: pendulum's lose their zone in arithmetic here."""
+    return datetime.fromtimestamp(moment.timestamp(), tz=timezone.utc)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from gong_api.errors import MissingScope, NothingFound, SettingsError
+from gong_api.errors import MissingScope, NothingFound, Refused, SettingsError
 from gong_api.operation import Operation
-from tap_gong.windows import Window, instant, iso
+from tap_gong.call_listing import call_time, hoisted, request
+from tap_gong.windows import Window, time_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 WORKSPACES = Operation("GET", "/v2/workspaces", "workspaces", "api:workspaces:read")
 FOLDERS = Operation("GET", "/v2/library/folders", "folders", "api:library:read")
-OLDEST_CALL = Operation("POST", "/v2/calls/extensive", "calls", "api:calls:read:extensive")
 
 # Gong was founded in 2015: nothing it recorded is older, an imported recording hardly is.
 _BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
@@ -99,22 +99,17 @@ class Partitions:
 
         Gong lists calls oldest first, so one page is enough.
         """
-        body = {
-            "filter": {"fromDateTime": iso(_BEFORE_ALL_CALLS), "toDateTime": iso(self._run.end)}
-        }
+        ever = Window(_BEFORE_ALL_CALLS, self._run.end)
+        operation = self._run.calls
         try:
-            page = next(self._client.pages(OLDEST_CALL, body=body))
+            page = next(self._client.pages(operation, **request(operation, time_filter(ever))))
         except NothingFound:
             return History(self._run.end, 0)
-        except MissingScope:
+        except Refused:
+            # Without the scope, or should Gong not take so long a range: windows find out.
             return History(_BEFORE_ALL_CALLS, None)
-        times = [
-            instant(call["metaData"][name], name)
-            for call in page.records
-            for name in ("scheduled", "started")
-            if call.get("metaData", {}).get(name)
-        ]
-        return History(min(times, default=_BEFORE_ALL_CALLS), page.total)
+        start = min((call_time(hoisted(call)) for call in page.records), default=_BEFORE_ALL_CALLS)
+        return History(start, page.total)
 
     def expected_calls(self, span: Window) -> int | None:
         """About how many calls a span holds, if the history has been asked for in this run."""

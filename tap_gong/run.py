@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gong_api.errors import SettingsError
+from tap_gong.call_listing import listing_operation
 from tap_gong.windows import has_zone, instant
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Run:
         transcript_wait: how long a transcript stays owed.
         call_ids: only these calls; empty for all.
         user_ids: only calls hosted by these users; empty for all.
+        calls: the operation that lists calls.
         excludes_private: private calls are left out.
         max_records: of each stream, None for all.
 
@@ -49,6 +51,7 @@ class Run:
         self.workspace_ids: list[str] = settings.get("workspace_ids") or []
         self.call_ids: list[str] = settings.get("call_ids") or []
         self.user_ids: list[str] = settings.get("primary_user_ids") or []
+        self.calls = listing_operation(settings)
         self.excludes_private = settings["private_calls"] == "exclude"
         self.max_records: int | None = settings.get("max_records")
         if self.start and self.start >= self.end:

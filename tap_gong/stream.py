@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -151,9 +152,13 @@ class GongStream(Stream):
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        # `--test` ends each stream after one record by an exception, which the SDK then reports
-        # as unhandled. Errors that end a run are RunStopped and never come this way.
-        if self.ABORT_AT_RECORD_COUNT is not None and level == logging.ERROR:
+        # `--test` ends each stream after one record by an exception, and a reader that goes away
+        # by another; the SDK calls both unhandled. Errors that end a run are RunStopped and never
+        # come this way.
+        is_handled = self.ABORT_AT_RECORD_COUNT is not None or isinstance(
+            sys.exc_info()[1], BrokenPipeError
+        )
+        if level == logging.ERROR and is_handled:
             return
         super().log(message, *args, level=level, **kwargs)
 

@@ -7,6 +7,7 @@ forgotten. Memory does not grow with the length of a run.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -14,7 +15,7 @@ from typing_extensions import override
 from gong_api.errors import CursorExpired, MissingScope
 from tap_gong.cost import Cost
 from tap_gong.stream import BookmarkedStream
-from tap_gong.windows import TOO_FULL, Slices, Window, count_windows, iso
+from tap_gong.windows import TOO_FULL, Slices, Window, count_windows, time_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
     from gong_api.operation import Page
     from tap_gong.tap import TapGong
+
+
+# Beyond this, asking where the calls begin is cheaper than reading windows that may be empty.
+_WORTH_ASKING = timedelta(days=90)
 
 
 class TooFull(Exception):
@@ -105,16 +110,24 @@ class WindowedStream(BookmarkedStream):
         """The records of the calls that the setting `call_ids` names."""
         raise NotImplementedError
 
-    def start(self) -> pendulum.DateTime:
-        """Where this run's windows begin."""
-        if self.reached:
-            return self.reached
+    def wanted_from(self) -> pendulum.DateTime | None:
+        """From when on this run wants records, None for all there are."""
         start = self.run.start
         bookmark = self.bookmark
-        if bookmark:
-            resumed = bookmark.resume_at(self.run.lookback)
-            return max(start, resumed) if start else resumed
-        return start or self._tap.partitions.history.start
+        if bookmark is None:
+            return start
+        resumed = bookmark.resume_at(self.run.lookback)
+        return max(start, resumed) if start else resumed
+
+    def start(self) -> pendulum.DateTime:
+        """Where this run's windows begin: not before the company's first call."""
+        if self.reached:
+            return self.reached
+        wanted = self.wanted_from()
+        if wanted and self.run.end - wanted <= _WORTH_ASKING:
+            return wanted
+        oldest = self._tap.partitions.history.start
+        return max(wanted, oldest) if wanted else oldest
 
     @override
     def cost(self) -> Cost:
@@ -221,8 +234,3 @@ class Lockstep:
             member.emit(rows)
         except MissingScope as error:
             member.fail(error)
-
-
-def time_filter(window: Window) -> dict[str, str]:
-    """A window as the filters of the calls operations take it."""
-    return {"fromDateTime": iso(window.start), "toDateTime": iso(window.end)}

@@ -184,6 +184,11 @@ def iso(moment: pendulum.DateTime) -> str:
     return moment.in_timezone("UTC").isoformat().replace("+00:00", "Z")
 
 
+def time_filter(window: Window) -> dict[str, str]:
+    """A window as the filters of the calls operations take it."""
+    return {"fromDateTime": iso(window.start), "toDateTime": iso(window.end)}
+
+
 def company_days(window: Window) -> tuple[str, str]:
     """The dates, first and exclusive last, that cover a window wherever the company's clock is.
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tap_gong.call_listing import hoisted
 from tap_gong.schemas.ids import text_conversion
 from tap_gong.streams import STREAMS
-from tap_gong.streams.calls import hoisted
 from tests.gong_document import answer_schema, leaves, recorded
 
 BY_NAME: dict[str, Any] = {stream.name: stream for stream in STREAMS}

@@ -27,7 +27,7 @@ def test_bookmarks_are_the_utc_end_of_what_was_read(company, config):
 def test_state_follows_each_window_and_never_runs_ahead(company, config):
     """More windows than one: whatever a STATE says has been read was emitted before it."""
     slots = {slot.id: slot.filter_time for slot in company.company.slots(None, None, now=NOW)}
-    messages = run_tap({**config, "start_date": "2025-06-01"}, streams={"calls"}).messages
+    messages = run_tap({**config, "start_date": "2026-03-20"}, streams={"calls"}).messages
     ends = []
     emitted = set()
     for message in messages:
@@ -39,7 +39,7 @@ def test_state_follows_each_window_and_never_runs_ahead(company, config):
             )
             due = {key for key, time in slots.items() if time < ends[-1]}
             assert due <= emitted
-    assert len(set(ends)) > 3
+    assert len(set(ends)) > 1
     assert ends == sorted(ends)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gong_sandbox.api.site import Site
 
 _TOKEN_PATH = "/oauth2/generate-customer-token"  # noqa: S105
+
 OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
     ("GET", "/v2/calls", calls.list_calls, "api:calls:read:basic"),
     ("GET", "/v2/calls/{id}", calls.get_call, "api:calls:read:basic"),
@@ -47,11 +48,12 @@ OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
 
 def application(site: Site) -> Starlette:
     """The ASGI application of a sandbox."""
-    # Paths without placeholders first, so that /v2/calls/extensive is no call's id.
-    ordered = sorted(OPERATIONS, key=lambda operation: "{" in operation[1])
+    # Ids are numbers, so that /v2/calls/extensive is no call's, whatever the verb.
     routes = [
-        Route(path, _endpoint(Operation(handler, scope)), methods=[method])
-        for method, path, handler, scope in ordered
+        Route(
+            path.replace("{id}", "{id:int}"), _endpoint(Operation(handler, scope)), methods=[method]
+        )
+        for method, path, handler, scope in OPERATIONS
     ]
     app = Starlette(
         routes=[
@@ -105,8 +107,8 @@ def _refuse(request: Request, refusal: Refusal) -> Response:
         RequestLogEntry(
             request.method,
             request.url.path,
-            # Sent with the wrong verb, tokens are still tokens.
-            {} if request.url.path == _TOKEN_PATH else dict(request.query_params),
+            # Sent to the wrong place or with the wrong verb, tokens are still tokens.
+            {} if request.url.path.startswith("/oauth2/") else dict(request.query_params),
             None,
             refusal.status,
             site.clock.now(),

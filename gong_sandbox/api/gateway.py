@@ -117,7 +117,7 @@ class Operation:
             site=site,
             now=site.clock.now(),
             query=dict(request.query_params),
-            path_params=dict(request.path_params),
+            path_params={name: str(value) for name, value in request.path_params.items()},
             body=body,
         )
         call.needs_scope(self._scope)

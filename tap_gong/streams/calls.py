@@ -6,29 +6,33 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pendulum
 from typing_extensions import override
 
 from gong_api.errors import MissingScope, NotFound
 from gong_api.operation import Operation
+from tap_gong.call_listing import (
+    EXTENSIVE,
+    call_time,
+    hoisted,
+    is_wanted,
+    request,
+    user_filter,
+)
 from tap_gong.owed import Owed
 from tap_gong.run import chunks
 from tap_gong.schemas.calls import CALL, TRANSCRIPT
 from tap_gong.settings import CALL_CONTENT
-from tap_gong.windowed import WindowedStream, time_filter
-from tap_gong.windows import Window, instant
+from tap_gong.windowed import WindowedStream
+from tap_gong.windows import Window, time_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    import pendulum
     from singer_sdk.helpers.types import Record
 
     from tap_gong.tap import TapGong
 
-EXTENSIVE = Operation("POST", "/v2/calls/extensive", "calls", "api:calls:read:extensive")
-BASIC = Operation("GET", "/v2/calls", "calls", "api:calls:read:basic")
-
-_BEFORE_ALL = pendulum.datetime(1970, 1, 1)
 # An account without a single call for so long is more likely a key without the right to see them.
 _LONG = timedelta(days=30)
 
@@ -44,8 +48,7 @@ class Calls(WindowedStream):
 
     def __init__(self, tap: TapGong) -> None:
         super().__init__(tap)
-        if self.config["call_detail"] == "basic":
-            self.operation = BASIC
+        self.operation = self.run.calls
         self.listed: tuple[Window, dict[str, pendulum.DateTime]] | None = None
 
     @override
@@ -62,20 +65,20 @@ class Calls(WindowedStream):
         for row in super().window_records(window, may_cut=may_cut):
             call = hoisted(row)
             if self._is_wanted(call):
-                listed[call["id"]] = earliest(call)
+                listed[call["id"]] = call_time(call)
                 yield call
         self.listed = window, listed
 
     @override
     def records(self) -> Iterable[Record]:
-        began = None if self.run.call_ids else self.start()
+        since = self.wanted_from()
         yield from super().records()
-        if began and not self.report.seen and self.run.end - began >= _LONG:
+        is_long = since is None or self.run.end - since >= _LONG
+        if is_long and not self.report.seen and not self.run.call_ids:
             self.logger.warning(
-                "Gong shows no call at all from %s to %s. If there are some, the key's owner may "
-                "not see them: take a key of a user with access to all calls",
-                began.date(),
-                self.run.end.date(),
+                "Gong shows no call at all%s. If there are some, the key's owner may not see them: "
+                "take a key of a user with access to all calls",
+                f" since {since.date()}" if since else "",
             )
 
     @override
@@ -209,7 +212,7 @@ class Transcripts(WindowedStream):
             return calls.listed[1]
         asked = Window(window.start, min(window.end, before)) if before else window
         try:
-            return {call["id"]: earliest(call) for call in self._list_calls(asked)}
+            return {call["id"]: call_time(call) for call in self._list_calls(asked)}
         except MissingScope as error:
             if self._by_calls:
                 raise
@@ -221,7 +224,7 @@ class Transcripts(WindowedStream):
             return {}
 
     def _list_calls(self, window: Window) -> Iterator[Record]:
-        operation = BASIC if self.config["call_detail"] == "basic" else EXTENSIVE
+        operation = self.run.calls
         users, private = self.run.user_ids, self.run.excludes_private
         for part in self._tap.partitions.workspace_filters:
             filters = {**time_filter(window), **part, **user_filter(operation, users)}
@@ -229,53 +232,6 @@ class Transcripts(WindowedStream):
                 for call in map(hoisted, page.records):
                     if is_wanted(call, users, excludes_private=private):
                         yield call
-
-
-def hoisted(call: dict[str, Any]) -> dict[str, Any]:
-    """A call with its `metaData` at the top level, and the rest as Gong nests it.
-
-    Both the metadata and the call have a member `media`; the call's, which holds the links to the
-    recording, becomes `mediaUrls`. A call of GET /v2/calls is flat already.
-    """
-    metadata = call.pop("metaData", None)
-    if metadata is None:
-        return call
-    links = call.pop("media", None)
-    record = {**metadata, **call}
-    if links:
-        record["mediaUrls"] = links
-    return record
-
-
-def earliest(call: Mapping[str, Any]) -> pendulum.DateTime:
-    """A call's time in the sense of Gong's filters, or earlier.
-
-    Gong goes by when a web conference was scheduled and when any other call started; the record
-    does not say which of them it is.
-    """
-    times = [instant(call[name], name) for name in ("scheduled", "started") if call.get(name)]
-    return min(times, default=_BEFORE_ALL)
-
-
-def is_wanted(call: Mapping[str, Any], user_ids: list[str], *, excludes_private: bool) -> bool:
-    """Whether a call passes the filters that not every operation has."""
-    if excludes_private and call.get("isPrivate"):
-        return False
-    return not user_ids or call.get("primaryUserId") in user_ids
-
-
-def user_filter(operation: Operation, user_ids: list[str]) -> dict[str, Any]:
-    """The filter by host, where the operation has it."""
-    return {"primaryUserIds": user_ids} if user_ids and operation is EXTENSIVE else {}
-
-
-def request(
-    operation: Operation, filters: Mapping[str, Any], selector: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """How an operation that lists calls takes its filters."""
-    if operation is BASIC:
-        return {"params": filters}
-    return {"body": {"filter": filters, **({"contentSelector": selector} if selector else {})}}
 
 
 def content_selector(settings: Mapping[str, Any]) -> dict[str, Any]:

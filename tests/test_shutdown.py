@@ -1,0 +1,66 @@
+"""Ending early: no traceback, no half a line, exit code 3, and state for what was emitted."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gong_sandbox import Sandbox
+from tests.conftest import NOW, settings
+
+TAP = str(Path(sys.executable).parent / "tap-gong")
+
+
+@pytest.fixture(scope="module")
+def slow():
+    """A company that takes its time to answer."""
+    with Sandbox(
+        calls=200, days=400, now=NOW, requests_per_second=0, daily_requests=0, latency=0.15
+    ) as sandbox:
+        yield sandbox
+
+
+def start(slow, tmp_path, **more):
+    config = settings(slow, start_date="2026-01-01", end_date=NOW.isoformat(), **more)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    return subprocess.Popen(
+        [TAP, "--config", "config.json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_with_work_left(slow, tmp_path, number):
+    with start(slow, tmp_path) as tap:
+        assert tap.stdout
+        first = [tap.stdout.readline() for _ in range(3)]
+        tap.send_signal(number)
+        rest, log = tap.communicate(timeout=20)
+    assert tap.returncode == 3
+    assert "Traceback" not in log
+    assert f"Stopped by {number.name}; run again to go on" in log
+    for line in [*first, *rest.splitlines()]:
+        json.loads(line)
+
+
+def test_a_reader_that_goes_away_ends_a_run_quietly(slow, tmp_path):
+    with start(slow, tmp_path) as tap:
+        assert tap.stdout
+        assert tap.stderr
+        tap.stdout.readline()
+        tap.stdout.close()
+        log = tap.stderr.read()
+    assert tap.returncode == 3
+    assert "Traceback" not in log
+    assert "unhandled" not in log
+    assert "has ended; run again to go on" in log
