@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -25,11 +27,11 @@ def slow():
         yield sandbox
 
 
-def start(slow, tmp_path, **more):
+def start(slow, tmp_path, *arguments, **more):
     config = settings(slow, start_date="2026-01-01", end_date=NOW.isoformat(), **more)
     (tmp_path / "config.json").write_text(json.dumps(config))
     return subprocess.Popen(
-        [TAP, "--config", "config.json"],
+        [TAP, "--config", "config.json", *arguments],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -64,3 +66,39 @@ def test_a_reader_that_goes_away_ends_a_run_quietly(slow, tmp_path):
     assert "Traceback" not in log
     assert "unhandled" not in log
     assert "has ended; run again to go on" in log
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_killed_for_good_again_and_again_until_all_is_there(slow, tmp_path):
+    """Forty SIGKILLs at random moments: what a target saw before each is the next run's state."""
+    rng = random.Random(1)
+    state: dict[str, object] = {}
+    seen: dict[str, set[str]] = {"calls": set(), "transcripts": set()}
+    for attempt in range(41):
+        (tmp_path / "state.json").write_text(json.dumps(state))
+        with start(slow, tmp_path, "--state", "state.json", lookback_days=0) as tap:
+            if attempt < 40:
+                time.sleep(rng.uniform(1, 4))
+                tap.kill()
+            out, _ = tap.communicate()
+        for line in out.splitlines():
+            try:
+                message = json.loads(line)
+            except ValueError:
+                assert tap.returncode != 0
+                continue
+            if message["type"] == "STATE":
+                state = message["value"]
+            elif message["type"] == "RECORD" and message["stream"] in seen:
+                row = message["record"]
+                seen[message["stream"]].add(row.get("id") or row["callId"])
+    slots = slow.company.slots(None, None, now=NOW)
+    assert tap.returncode == 0
+    new_year = NOW.replace(month=1, day=1, hour=0)
+    assert seen["calls"] == {slot.id for slot in slots if slot.filter_time >= new_year}
+    assert seen["transcripts"] == {
+        slot.id
+        for slot in slots
+        if slot.id in seen["calls"] and slot.transcript_at and slot.transcript_at <= NOW
+    }
