@@ -65,7 +65,9 @@ def list_calls_extensive(call: Call) -> dict[str, Any]:
     return {
         "records": records,
         "calls": [
-            choose.parts(call.company.extensive(slot, now=call.now), slot, call.now)
+            {"metaData": call.company.basic(slot, now=call.now)}
+            if choose.is_bare
+            else choose.parts(call.company.extensive(slot, now=call.now), slot, call.now)
             for slot in slots
         ],
     }
@@ -169,6 +171,10 @@ class Selection:
         self._interaction = filters.part(exposed, "interaction")
         self._comments = bool(filters.part(exposed, "collaboration").get("publicComments"))
         self.media = bool(exposed.get("media"))
+        # Metadata alone is cheap to make, and asked for often.
+        self.is_bare = self._context == "None" and not any(
+            (self._parties, self._content, self._interaction, self._comments, self.media)
+        )
 
     def parts(self, whole: dict[str, Any], slot: CallSlot, now: datetime) -> dict[str, Any]:
         """The chosen members of a call; what does not exist stays absent."""
