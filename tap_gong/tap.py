@@ -10,7 +10,6 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 import click
 import msgspec
 from singer_sdk import Tap
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
@@ -26,6 +25,7 @@ from tap_gong.run import Run
 from tap_gong.settings import settings_schema
 from tap_gong.stream import GongStream
 from tap_gong.streams import STREAMS
+from tap_gong.writer import WholeLineWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class TapGong(Tap):
     name = "tap-gong"
     package_name = "gong-singer"
     config_jsonschema: ClassVar[dict[str, Any]] = settings_schema()
-    message_writer_class = MsgSpecWriter
+    message_writer_class = WholeLineWriter
     # BATCH would bypass selection and stream maps.
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         capability for capability in Tap.capabilities if capability is not PluginCapabilities.BATCH
@@ -168,7 +168,11 @@ class TapGong(Tap):
         # Private: the SDK ends with exit code 0, as if all were done. The last STATE message says
         # what has been read; nothing needs to be added to it. Pinned by tests/test_shutdown.py.
         msg = f"Stopped by {signal.Signals(signum).name}; run again to go on"
-        raise RunStopped(Interrupted(msg))
+        stop = RunStopped(Interrupted(msg))
+        if isinstance(self.message_writer, WholeLineWriter):
+            self.message_writer.stop(stop)
+        else:
+            raise stop
 
     def check(self) -> None:
         """Say what is wrong with the settings before anything is emitted.

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from gong_api.command import Interrupted, RunStopped
 from gong_sandbox import Sandbox
+from tap_gong.writer import WholeLineWriter
 from tests.conftest import NOW, settings
 
 TAP = str(Path(sys.executable).parent / "tap-gong")
@@ -45,14 +47,34 @@ def start(slow, tmp_path, *arguments, **more):
 def test_a_signal_ends_a_run_with_work_left(slow, tmp_path, number):
     with start(slow, tmp_path) as tap:
         assert tap.stdout
-        first = [tap.stdout.readline() for _ in range(3)]
+        assert tap.stderr
+        lines = [tap.stdout.readline() for _ in range(3)]
         tap.send_signal(number)
-        rest, log = tap.communicate(timeout=20)
+        lines += tap.stdout
+        log = tap.stderr.read()
     assert tap.returncode == 3
     assert "Traceback" not in log
     assert f"Stopped by {number.name}; run again to go on" in log
-    for line in [*first, *rest.splitlines()]:
+    for line in lines:
         json.loads(line)
+
+
+def test_a_stop_in_the_middle_of_a_line_waits_for_its_end(capsysbinary):
+    writer = WholeLineWriter()
+    stop = RunStopped(Interrupted("stopped"))
+
+    class Message:
+        """Stops the run while it is being written."""
+
+        def to_dict(self):
+            writer.stop(stop)
+            return {"whole": True}
+
+    with pytest.raises(RunStopped):
+        writer.write_message(Message())  # type: ignore[arg-type]
+    assert capsysbinary.readouterr().out == b'{"whole":true}\n'
+    with pytest.raises(RunStopped):
+        writer.stop(stop)
 
 
 def test_a_reader_that_goes_away_ends_a_run_quietly(slow, tmp_path):

@@ -1,0 +1,42 @@
+"""Writing messages, each line whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from singer_sdk.singerlib.encoding.simple import Message
+
+    from gong_api.command import RunStopped
+
+
+class WholeLineWriter(MsgSpecWriter):
+    """Writes messages to stdout; a stop that comes in the middle of a line waits for its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_writing = False
+        self._stop: RunStopped | None = None
+
+    def stop(self, stop: RunStopped) -> None:
+        """End the run, now or when the present line is out.
+
+        Raises:
+            RunStopped: now.
+        """
+        if not self._is_writing:
+            raise stop
+        self._stop = stop
+
+    @override
+    def write_message(self, message: Message) -> None:
+        self._is_writing = True
+        try:
+            super().write_message(message)
+        finally:
+            self._is_writing = False
+        if self._stop:
+            raise self._stop
