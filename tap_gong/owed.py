@@ -1,7 +1,8 @@
 """Transcripts that are owed: calls seen without one, to be asked for again. Pure.
 
-Within the lookback every run reads all transcripts again, so only calls that have left it are
-remembered: by id while they are few, by stretches of time when they are too many to name.
+By id and first sight while they are few. Within the lookback every run reads all transcripts
+again, so it is calls that have left it that must not be forgotten: when they are too many to name,
+the stretches of time that they lie in are kept instead.
 """
 
 from __future__ import annotations
@@ -110,10 +111,15 @@ class Owed:
         elif new:
             self._stretch(Stretch(window, since=now, looked=now, calls=len(new)))
 
-    def arrived(self, calls: Iterable[str]) -> None:
-        """Transcripts came."""
+    def note_in_lookback(self, calls: Iterable[str], now: pendulum.DateTime) -> None:
+        """Calls that the next run reads again: named for their first sight, while there is room."""
         for call in calls:
-            self.named.pop(call, None)
+            if len(self.named) < MOST_NAMED // 2:
+                self.named.setdefault(call, now)
+
+    def arrived(self, call: str) -> bool:
+        """A transcript came; whether it was owed."""
+        return self.named.pop(call, None) is not None
 
     def due_stretches(self, now: pendulum.DateTime) -> list[Stretch]:
         """Stretches that it is time to read again."""

@@ -197,6 +197,10 @@ class BookmarkedStream(GongStream):
         state.pop("filters", None)
         if self.run.filters:
             state["filters"] = self.run.filters
+        self.write_state()
+
+    def write_state(self) -> None:
+        """Write a STATE message, if anything has changed since the last."""
         self._tap.state_writer.write_state(self.tap_state)
 
     @override

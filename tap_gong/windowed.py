@@ -93,8 +93,8 @@ class WindowedStream(BookmarkedStream):
         """Filters beside the window and the workspace."""
         return {}
 
-    def before_windows(self) -> Iterable[Record]:
-        """What is read before the first window, if anything."""
+    def after_windows(self) -> Iterable[Record]:
+        """What is read when all windows are done, if anything."""
         return ()
 
     def end_window(self, window: Window) -> None:
@@ -181,8 +181,6 @@ class Lockstep:
 
     def records(self) -> Iterator[Record]:
         """The leader's records; the followers' are emitted between them."""
-        for member in self._members:
-            yield from self._rows(member, member.before_windows())
         starts = [member.start() for member in self._members]
         span = Window(min(starts), self._run.end)
         slices = Slices(
@@ -224,6 +222,10 @@ class Lockstep:
                 member.reached = window.end
                 member.move_bookmark(window.end)
             slices.finished(window, records)
+        for member in self._members:
+            if member.report.failed is None:
+                yield from self._rows(member, member.after_windows())
+                member.write_state()
 
     def _rows(self, member: WindowedStream, rows: Iterable[Record]) -> Iterator[Record]:
         """Yield the leader's rows, emit a follower's."""

@@ -58,7 +58,8 @@ def test_a_transcript_that_is_not_ready_is_no_error_and_owed_until_it_comes(sand
     sandbox.clear_requests()
     second = sync(sandbox, first.state)
     assert call not in ids(second, "transcripts")
-    assert asked(sandbox, "/v2/calls/transcript")[0]["filter"] == {"callIds": named}
+    by_id = [body["filter"] for body in asked(sandbox, "/v2/calls/transcript")][-1]
+    assert call in by_id["callIds"]
     sandbox.clock.advance(timedelta(days=1, hours=1))
     third = sync(sandbox, second.state)
     assert call in ids(third, "transcripts")
@@ -81,6 +82,31 @@ def test_a_transcript_that_never_comes_is_given_up_with_one_line(sandbox, caplog
     assert lines[0].startswith(f"{owed} transcripts are given up")
 
 
+def test_the_wait_counts_from_first_sight_within_the_lookback(sandbox, caplog):
+    """A call without a transcript is given up two weeks after it was first seen, not later."""
+    call = late_transcript(sandbox, began=-timedelta(days=1), arrives=timedelta(days=400))
+    state = sync(sandbox).state
+    owed = state["bookmarks"]["transcripts"]["owed"]
+    assert call in owed["2026-06-15T18:00:00Z"]
+    sandbox.clock.advance(timedelta(days=14))
+    state = sync(sandbox, state).state
+    assert "given up" in caplog.text
+    left = state["bookmarks"]["transcripts"].get("owed", {}).values()
+    assert call not in [c for group in left for c in group]
+
+
+def test_what_windows_read_again_is_not_asked_for_by_id(sandbox):
+    call = late_transcript(sandbox, began=-timedelta(days=1), arrives=timedelta(hours=5))
+    state = sync(sandbox).state
+    sandbox.clock.advance(timedelta(hours=3))
+    sandbox.clear_requests()
+    state = sync(sandbox, state).state
+    filters = [body["filter"] for body in asked(sandbox, "/v2/calls/transcript")]
+    assert not any(call in f.get("callIds", ()) for f in filters)
+    sandbox.clock.advance(timedelta(hours=3))
+    assert call in ids(sync(sandbox, state), "transcripts")
+
+
 def test_transcripts_alone_know_what_they_are_owed(sandbox):
     call = late_transcript(sandbox, began=-timedelta(days=12), arrives=timedelta(days=3))
     first = sync(sandbox, streams={"transcripts"})
@@ -97,7 +123,8 @@ def test_more_owed_than_can_be_named_are_found_by_where_they_lie(sandbox, monkey
         for n in range(5)
     ]
     state = sync(sandbox).state
-    assert "owed" not in state["bookmarks"]["transcripts"]
+    named = state["bookmarks"]["transcripts"].get("owed", {}).values()
+    assert not set(calls) & {call for group in named for call in group}
     assert state["bookmarks"]["transcripts"]["owed_windows"]
     seen: set[str] = set()
     for _ in range(5):

@@ -42,7 +42,8 @@ def test_nothing_owed_leaves_no_trace():
     owed.note(["1"], window(-9), NOW)
     state: dict[str, object] = {}
     owed.write(state)
-    owed.arrived(["1"])
+    assert owed.arrived("1")
+    assert not owed.arrived("1")
     owed.write(state)
     assert state == {}
 

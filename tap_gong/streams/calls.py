@@ -124,8 +124,9 @@ class Transcripts(WindowedStream):
 
     def __init__(self, tap: TapGong) -> None:
         super().__init__(tap)
-        self._missing: list[str] = []
-        self._asked = False
+        self._missing: dict[str, pendulum.DateTime] = {}
+        self._read_again: set[str] = set()
+        self._is_done = False
 
     @cached_property
     def _owed(self) -> Owed:
@@ -137,17 +138,43 @@ class Transcripts(WindowedStream):
         return bool(self.run.user_ids) or self.run.excludes_private
 
     @override
-    def before_windows(self) -> Iterable[Record]:
-        if self._asked or self.run.keeps_bookmarks:
+    def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
+        calls = self._calls_of(window) if self._by_calls else {}
+        came: set[str] = set()
+        for row in self._of_window(window, list(calls), may_cut=may_cut):
+            came.add(row["callId"])
+            yield row
+        if not self._by_calls:
+            calls = self._known_calls_of(window)
+        self._missing = {call: time for call, time in calls.items() if call not in came}
+
+    @override
+    def end_window(self, window: Window) -> None:
+        """Remember whose transcript is missing.
+
+        What lies in the lookback will be read again anyway and is named while there is room, for
+        the date at which it was first seen; what has left it must not be forgotten.
+        """
+        now, settled = self.run.now, self.run.settled_before
+        gone = [call for call, time in self._missing.items() if time < settled]
+        self._owed.note(gone, window, now)
+        if self.run.lookback < self.run.transcript_wait:
+            self._owed.note_in_lookback(self._missing, now)
+        self._read_again.update(call for call in self._missing if call in self._owed.named)
+        self._keep_owed()
+
+    @override
+    def after_windows(self) -> Iterable[Record]:
+        """Ask for what is owed and was not inside this run's windows."""
+        if self._is_done or self.run.keeps_bookmarks:
             return
-        self._asked = True
-        before = len(self._owed.named)
-        yield from self._of_calls(list(self._owed.named))
+        self._is_done = True
+        wanted = [call for call in self._owed.named if call not in self._read_again]
+        yield from self._of_calls(wanted)
         for stretch in self._owed.due_stretches(self.run.now):
             calls = list(self._calls_of(stretch.window)) if self._by_calls else []
             yield from self._of_window(stretch.window, calls, may_cut=False)
             self._owed.looked_at(stretch, self.run.now)
-        self.report.arrived = before - len(self._owed.named)
         self.report.given_up = self._owed.give_up(self.run.now, self.run.transcript_wait)
         if self.report.given_up:
             self.logger.warning(
@@ -155,26 +182,6 @@ class Transcripts(WindowedStream):
                 self.report.given_up,
                 self.run.transcript_wait.days,
             )
-        self._keep_owed()
-
-    @override
-    def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
-        calls = self._calls_of(window) if self._by_calls else {}
-        came: set[str] = set()
-        for row in self._of_window(window, list(calls), may_cut=may_cut):
-            came.add(row["callId"])
-            yield row
-        # The next run reads all of the lookback again; only what lies before it can be missed.
-        settled = self.run.settled_before
-        if window.start < settled and not self._by_calls:
-            calls = self._calls_of(window, before=settled)
-        self._missing = [
-            call for call, time in calls.items() if time < settled and call not in came
-        ]
-
-    @override
-    def end_window(self, window: Window) -> None:
-        self._owed.note(self._missing, window, self.run.now)
         self._keep_owed()
 
     @override
@@ -191,28 +198,43 @@ class Transcripts(WindowedStream):
             yield from self._of_calls(calls)
             return
         for row in super().window_records(window, may_cut=may_cut):
-            self._owed.arrived([row["callId"]])
+            self.report.arrived += self._owed.arrived(row["callId"])
             yield row
 
     def _of_calls(self, call_ids: list[str]) -> Iterator[Record]:
         for ids in chunks(call_ids):
             for page in self.filtered_pages({"callIds": ids}):
-                self._owed.arrived(row["callId"] for row in page.records)
-                yield from page.records
+                for row in page.records:
+                    self.report.arrived += self._owed.arrived(row["callId"])
+                    yield row
 
-    def _calls_of(
-        self, window: Window, *, before: pendulum.DateTime | None = None
-    ) -> dict[str, pendulum.DateTime]:
-        """Calls of a window, each with its time: from `calls` when it has just read it.
+    def _known_calls_of(self, window: Window) -> dict[str, pendulum.DateTime]:
+        """Calls of a window as far as it costs nothing to know them, or must be known.
 
-        Otherwise they are asked for, as far as they lie `before` an instant, if one is given.
+        Without `calls` at hand, only what has left the lookback is worth a list of its own.
         """
+        just_read = self._just_read(window)
+        if just_read is not None:
+            return just_read
+        settled = self.run.settled_before
+        if window.start >= settled:
+            return {}
+        return self._calls_of(Window(window.start, min(window.end, settled)))
+
+    def _just_read(self, window: Window) -> dict[str, pendulum.DateTime] | None:
+        """Calls of a window, each with its time, if `calls` has just read it."""
         calls = self._tap.streams["calls"]
         if isinstance(calls, Calls) and calls.listed and calls.listed[0] == window:
             return calls.listed[1]
-        asked = Window(window.start, min(window.end, before)) if before else window
+        return None
+
+    def _calls_of(self, window: Window) -> dict[str, pendulum.DateTime]:
+        """Calls of a window, each with its time, asked for if need be."""
+        just_read = self._just_read(window)
+        if just_read is not None:
+            return just_read
         try:
-            return {call["id"]: call_time(call) for call in self._list_calls(asked)}
+            return {call["id"]: call_time(call) for call in self._list_calls(window)}
         except MissingScope as error:
             if self._by_calls:
                 raise
