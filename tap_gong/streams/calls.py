@@ -159,7 +159,8 @@ class Transcripts(WindowedStream):
         gone = [call for call, time in self._missing.items() if time < settled]
         self._owed.note(gone, window, now)
         if self.run.lookback < self.run.transcript_wait:
-            self._owed.note_in_lookback(self._missing, now)
+            recent = [call for call, time in self._missing.items() if time >= settled]
+            self._owed.note_in_lookback(recent, now)
         self._read_again.update(call for call in self._missing if call in self._owed.named)
         self._keep_owed()
 
