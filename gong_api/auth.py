@@ -44,6 +44,15 @@ class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
     api_base_url: str = ""
 
 
+class _TokenAnswer(msgspec.Struct):
+    """What the token endpoint answers, as far as it is needed."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: float | None = None
+    api_base_url_for_customer: str | None = None
+
+
 class OAuth(AuthBase):
     """Signs requests with a bearer token that it keeps fresh.
 
@@ -89,31 +98,42 @@ class OAuth(AuthBase):
         return self._tokens.api_base_url
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the `Authorization` header, refreshing the token first when it is about to end."""
-        if self._clock.now().timestamp() >= self._tokens.expires_at - _EXPIRY_MARGIN:
-            self.refresh(refused=self._tokens.access_token)
+        """Add the `Authorization` header."""
         request.headers["Authorization"] = f"Bearer {self._tokens.access_token}"
         return request
 
-    def refresh(self, *, refused: str | None = None) -> None:
-        """Replace the access token, unless another process already has.
-
-        Args:
-            refused: the access token that expired or was refused; default the one in use.
+    def renew_if_due(self) -> None:
+        """Refresh the access token when it is about to end.
 
         Raises:
-            SettingsError: Gong no longer accepts the refresh token.
+            GongError: as `refresh`.
+        """
+        if self._clock.now().timestamp() >= self._tokens.expires_at - _EXPIRY_MARGIN:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Replace the access token in use, unless another process already has.
+
+        Raises:
+            SettingsError: Gong no longer accepts the refresh token, or the file cannot be written.
             Unreachable: the token endpoint did not answer; the token may or may not be spent.
         """
-        refused = self._tokens.access_token if refused is None else refused
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{self._path}.lock", timeout=2 * _REFRESH_TIMEOUT):
-            stored = self._stored()
-            if stored and stored.access_token and stored.access_token != refused:
-                self._tokens = stored
-                return
-            self._tokens = self._exchange((stored or self._configured).refresh_token)
-            self._store(self._tokens)
+        refused = self._tokens.access_token
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(f"{self._path}.lock", timeout=2 * _REFRESH_TIMEOUT):
+                stored = self._stored()
+                if stored and stored.access_token and stored.access_token != refused:
+                    self._tokens = stored
+                    return
+                self._tokens = self._exchange((stored or self._configured).refresh_token)
+                self._store(self._tokens)
+        except filelock.Timeout as error:
+            msg = f"Another process has been renewing the OAuth token for long; is {error} stale?"
+            raise Unreachable(msg) from error
+        except OSError as error:
+            msg = f"oauth_token_path {self._path} cannot be written: {error.strerror}"
+            raise SettingsError(msg) from error
 
     def _exchange(self, refresh_token: str) -> Tokens:
         """Spend a refresh token. Sent once: a repeat could spend a token that already worked."""
@@ -132,15 +152,23 @@ class OAuth(AuthBase):
                 "Run again; if that is refused too, reconnect the app and set refresh_token anew"
             )
             raise Unreachable(msg) from error
-        if response.status_code != 200:
+        if response.status_code in {400, 401, 403}:
             raise SettingsError(_refused_exchange(response))
-        answer = msgspec.json.decode(response.content)
+        try:
+            response.raise_for_status()
+            answer = msgspec.json.decode(response.content, type=_TokenAnswer)
+        except (requests.HTTPError, msgspec.DecodeError) as error:
+            msg = (
+                f"Gong's token endpoint answered {response.status_code} without tokens; run again. "
+                "If the refresh token is refused then, reconnect the app"
+            )
+            raise Unreachable(msg) from error
         return Tokens(
             configured=self._configured.configured,
-            refresh_token=answer["refresh_token"],
-            access_token=answer["access_token"],
-            expires_at=self._clock.now().timestamp() + float(answer.get("expires_in", 86400)),
-            api_base_url=answer.get("api_base_url_for_customer") or "",
+            refresh_token=answer.refresh_token,
+            access_token=answer.access_token,
+            expires_at=self._clock.now().timestamp() + (answer.expires_in or 86400),
+            api_base_url=(answer.api_base_url_for_customer or "").rstrip("/"),
         )
 
     def _stored(self) -> Tokens | None:

@@ -18,8 +18,8 @@ from gong_api.auth import OAuth
 from gong_api.errors import BadCredentials, Unreachable, refusal
 from gong_api.operation import Page
 from gong_api.retries import (
-    RETRIED_STATUSES,
     Transient,
+    is_transient,
     transient_answer,
     transient_connection,
 )
@@ -55,6 +55,7 @@ class GongClient:
         clock: tells the time.
         timeout: seconds, to connect and between bytes.
         user_agent: how we introduce ourselves.
+        follows_token: use the host that an OAuth token answer names instead of `base_url`.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class GongClient:
         clock: Clock,
         timeout: float,
         user_agent: str,
+        follows_token: bool = False,
     ) -> None:
+        self._follows_token = follows_token
         self.base_url = base_url
         self.limiter = limiter
         self.retries = retries
@@ -103,18 +106,18 @@ class GongClient:
             LimitReached: the quota is used up; stop and run again later.
         """
         content = None if body is None else msgspec.json.encode(body)
-        headers = {} if content is None else {"Content-Type": "application/json"}
-        request = requests.Request(
-            method, self.base_url + path, params=params, data=content, headers=headers
-        )
+
+        def attempt() -> dict[str, Any]:
+            return self._attempt(method, path, params, content)
+
         try:
-            return self.retries.call(lambda: self._attempt(request))
+            return self.retries.call(attempt)
         except BadCredentials:
             if not isinstance(self._auth, OAuth):
                 raise
             # The token may have been revoked or outlived; a fresh one gets one chance.
             self._auth.refresh()
-            return self.retries.call(lambda: self._attempt(request))
+            return self.retries.call(attempt)
 
     def pages(
         self,
@@ -142,6 +145,7 @@ class GongClient:
         url = operation.path.format_map(path or {})
         cursor: str | None = None
         previous = b""
+        seen: set[str] = set()
         while True:
             turn = {"cursor": cursor} if cursor else {}
             if operation.method == "GET":
@@ -153,28 +157,35 @@ class GongClient:
             page = _page(answer, operation)
             # Taken before the page is handed out: its rows may be changed in place.
             first = msgspec.json.encode(page.records[:1])
-            if cursor and (page.cursor == cursor or (page.records and first == previous)):
+            if page.cursor in seen or (cursor and page.records and first == previous):
                 msg = f"{operation} answers with the same page again and again; stopped"
                 raise RepeatedPage(msg)
             yield page
             cursor = page.cursor
             if not cursor:
                 return
+            seen.add(cursor)
             previous = first
 
     def close(self) -> None:
         """Give the pooled connections back."""
         self._session.close()
 
-    def _attempt(self, request: requests.Request) -> dict[str, Any]:
+    def _attempt(
+        self, method: str, path: str, params: Mapping[str, str] | None, content: bytes | None
+    ) -> dict[str, Any]:
+        headers = {} if content is None else {"Content-Type": "application/json"}
         self.limiter.take()
-        prepared = self._session.prepare_request(request)
+        url = self._base_url() + path
+        prepared = self._session.prepare_request(
+            requests.Request(method, url, params=params, data=content, headers=headers)
+        )
         try:
             # A redirect to another host would lose the credentials or leak them.
             response = self._session.send(prepared, timeout=self._timeout, allow_redirects=False)
         except requests.RequestException as error:
             raise self._unless_stranger(transient_connection(error, self._host)) from error
-        if response.status_code in RETRIED_STATUSES:
+        if is_transient(response.status_code):
             raise transient_answer(response, self.clock)
         if response.is_redirect:
             raise Unreachable(_redirected(response))
@@ -186,6 +197,14 @@ class GongClient:
             raise self._unless_stranger(failure) from failure.__cause__
         self._met = True
         return answer
+
+    def _base_url(self) -> str:
+        """The host: with OAuth, a token answer may have named the company's own."""
+        if not isinstance(self._auth, OAuth):
+            return self.base_url
+        self._auth.renew_if_due()
+        named = self._auth.api_base_url if self._follows_token else ""
+        return named or self.base_url
 
     @property
     def _host(self) -> str:
@@ -211,10 +230,13 @@ def _decode(response: requests.Response) -> dict[str, Any]:
 
 
 def _page(answer: dict[str, Any], operation: Operation) -> Page:
-    records = answer.get(operation.records)
+    records = answer.get(operation.records, ...)
+    if records is not None and not isinstance(records, list):
+        msg = f"{operation} answered without its list of {operation.records}; check api_url"
+        raise Unreachable(msg)
     paging = answer.get("records") or {}
     return Page(
-        records=records if isinstance(records, list) else [],
+        records=records or [],
         total=paging.get("totalRecords"),
         cursor=paging.get("cursor") or None,
         answer=answer,

@@ -104,6 +104,10 @@ def settings_checked(schema: Mapping[str, Any]) -> Iterator[None]:
         lines = [_without_secret(error, secrets) for error in invalid.errors]
         msg = f"The settings are not valid: {'; '.join(lines)}"
         raise SettingsError(msg) from None
+    except ValueError as error:
+        # The SDK reads numbers from the environment by int().
+        msg = f"A setting in the environment is not valid: {error}"
+        raise SettingsError(msg) from error
 
 
 def _without_secret(error: str, secrets: list[str]) -> str:

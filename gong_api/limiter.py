@@ -72,5 +72,5 @@ class RequestLimiter:
 
 def _rate(per_second: float) -> Rate:
     """A whole number of requests in a whole number of milliseconds: 2.5/s is 5 in 2,000 ms."""
-    requests = Fraction(str(per_second)).limit_denominator(100)
+    requests = Fraction(str(per_second)).limit_denominator(10_000)
     return Rate(requests.numerator, 1000 * requests.denominator + _JITTER_MS)

@@ -1,7 +1,8 @@
 """The one retry policy: which failures are tried again, and how long to wait between.
 
-Tried again: 429, 500, 502, 503, 504, connections that fail or break, truncated answers. Never:
-any other 4xx, which would only be refused again (API: errors, retry policy).
+Tried again: 429, every 5xx (Gong's and those of the network in front of it), connections that fail
+or break, truncated answers. Never: any other 4xx, which would only be refused again (API: errors,
+retry policy).
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ _T = TypeVar("_T")
 
 logger = logging.getLogger("gong_api")
 
-RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _LONGEST_GUESS = 60.0
 
 
@@ -112,8 +112,13 @@ class RetryPolicy:
         self.clock.sleep(seconds)
 
 
+def is_transient(status: int) -> bool:
+    """Whether an answer's status says that trying again may help."""
+    return status == 429 or status >= 500
+
+
 def transient_answer(response: requests.Response, clock: Clock) -> Transient:
-    """The failure behind an answer with one of `RETRIED_STATUSES`."""
+    """The failure behind an answer that `is_transient`."""
     what = f"Gong answered {response.status_code} to {response.request.method} {response.url}"
     what = what.partition("?")[0]
     if response.status_code == 429:

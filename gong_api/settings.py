@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from requests.auth import AuthBase, HTTPBasicAuth
 from singer_sdk import typing as th
@@ -25,7 +25,7 @@ GONG = "https://api.gong.io"
 SANDBOX = "sandbox"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
-# "integer" first, so that the SDK parses environment variables as numbers.
+# With "integer", the SDK reads whole numbers from the environment.
 _NUMBER = th.CustomType({"type": ["integer", "number"], "minimum": 0})
 
 CONNECTION: tuple[th.Property[Any], ...] = (
@@ -164,12 +164,10 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
             "access_key_secret": sandbox.access_key_secret,
         }
     base_url = checked_url(settings["api_url"])
-    auth = _auth(settings, clock)
-    if isinstance(auth, OAuth) and base_url == GONG and auth.api_base_url:
-        base_url = checked_url(auth.api_base_url)
     return GongClient(
         base_url=base_url,
-        auth=auth,
+        follows_token=base_url == GONG,
+        auth=_auth(settings, clock),
         limiter=RequestLimiter(
             per_second=settings["requests_per_second"],
             budget=settings["daily_request_budget"],
@@ -192,34 +190,50 @@ def checked_url(url: str) -> str:
     Raises:
         SettingsError: it is not a URL of a host, or plain `http://` to another machine.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = f"api_url must look like https://us-12345.api.gong.io (or be 'sandbox'), not {url!r}"
-        raise SettingsError(msg)
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        msg = (
-            f"api_url {url!r} would send the credentials unencrypted; use https:// "
-            "(plain http:// is for this machine only)"
-        )
-        raise SettingsError(msg)
+    parts = _encrypted(url, "api_url", "https://us-12345.api.gong.io (or be 'sandbox')")
     if parts.path not in {"", "/"} or parts.query:
         msg = f"api_url must be a host alone, without the path {parts.path!r}"
         raise SettingsError(msg)
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _encrypted(url: str, setting: str, example: str) -> SplitResult:
+    """A URL that secrets may be sent to.
+
+    Raises:
+        SettingsError: it is not a URL of a host, or plain `http://` to another machine.
+    """
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or "@" in parts.netloc:
+        shown = "" if "@" in url else f", not {url!r}"
+        msg = f"{setting} must look like {example}{shown}"
+        raise SettingsError(msg)
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        msg = (
+            f"{setting} {url!r} would send the credentials unencrypted; use https:// "
+            "(plain http:// is for this machine only)"
+        )
+        raise SettingsError(msg)
+    return parts
+
+
 def _auth(settings: Mapping[str, Any], clock: Clock) -> AuthBase:
-    key, secret = settings.get("access_key"), settings.get("access_key_secret")
+    key, secret = _secret(settings, "access_key"), _secret(settings, "access_key_secret")
     if key and secret:
         return HTTPBasicAuth(key, secret)
-    oauth = {name: settings.get(name) for name in ("client_id", "client_secret", "refresh_token")}
+    names = ("client_id", "client_secret", "refresh_token")
+    oauth = {name: _secret(settings, name) for name in names}
     if all(oauth.values()):
+        token_url = settings["oauth_token_url"]
+        _encrypted(token_url, "oauth_token_url", "https://app.gong.io/oauth2/…")
         return OAuth(
-            token_url=settings["oauth_token_url"],
-            client_id=settings["client_id"],
-            client_secret=settings["client_secret"],
-            refresh_token=settings["refresh_token"],
-            access_token=settings.get("access_token") or "",
+            **oauth,
+            token_url=token_url,
+            access_token=_secret(settings, "access_token"),
             path=Path(settings["oauth_token_path"]),
             clock=clock,
             user_agent=settings["user_agent"],
@@ -235,3 +249,16 @@ def _auth(settings: Mapping[str, Any], clock: Clock) -> AuthBase:
         "OAuth), or try api_url: sandbox, which needs none"
     )
     raise SettingsError(msg)
+
+
+def _secret(settings: Mapping[str, Any], name: str) -> str:
+    """A credential without the blanks around it; empty when it is not set.
+
+    Raises:
+        SettingsError: it has characters that no credential has, and no header takes.
+    """
+    value = str(settings.get(name) or "").strip()
+    if not value.isascii() or not value.isprintable():
+        msg = f"{name} has characters that cannot belong to it; was it copied whole?"
+        raise SettingsError(msg)
+    return value

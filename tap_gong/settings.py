@@ -47,7 +47,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "lookback_days",
-        th.IntegerType(minimum=0),
+        th.IntegerType(minimum=0, maximum=3650),
         default=7,
         title="Lookback",
         description=(
@@ -121,7 +121,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "transcript_wait_days",
-        th.IntegerType(minimum=0),
+        th.IntegerType(minimum=0, maximum=3650),
         default=14,
         title="Wait for transcripts",
         description=(

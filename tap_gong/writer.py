@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter
@@ -35,7 +36,12 @@ class WholeLineWriter(MsgSpecWriter):
     def write_message(self, message: Message) -> None:
         self._is_writing = True
         try:
-            super().write_message(message)
+            # With PYTHONUNBUFFERED, stdout is raw: a signal may cut a write short.
+            with memoryview(self.format_message(message)) as line:
+                written = 0
+                while written < len(line):
+                    written += sys.stdout.buffer.write(line[written:])
+            sys.stdout.flush()
         finally:
             self._is_writing = False
         if self._stop:
