@@ -18,9 +18,9 @@ BASIC = Operation("GET", "/v2/calls", "calls", "api:calls:read:basic")
 _BEFORE_ALL = pendulum.datetime(1970, 1, 1)
 
 
-def listing_operation(settings: Mapping[str, Any]) -> Operation:
-    """The operation that the setting `call_detail` asks for."""
-    return BASIC if settings["call_detail"] == "basic" else EXTENSIVE
+def is_basic(settings: Mapping[str, Any]) -> bool:
+    """Whether `call_detail` asks for the operation that has metadata alone."""
+    return settings.get("call_detail") == "basic"
 
 
 def hoisted(call: dict[str, Any]) -> dict[str, Any]:
@@ -49,11 +49,14 @@ def call_time(call: Mapping[str, Any]) -> pendulum.DateTime:
     return min(times, default=_BEFORE_ALL)
 
 
-def is_wanted(call: Mapping[str, Any], user_ids: list[str], *, excludes_private: bool) -> bool:
-    """Whether a call passes the filters that not every operation has."""
-    if excludes_private and call.get("isPrivate"):
+def is_wanted(call: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
+    """Whether a call passes a run's filters, of which not every operation has all."""
+    users, workspaces = filters.get("primary_user_ids"), filters.get("workspace_ids")
+    if filters.get("private_calls") == "exclude" and call.get("isPrivate"):
         return False
-    return not user_ids or call.get("primaryUserId") in user_ids
+    if workspaces and str(call.get("workspaceId")) not in workspaces:
+        return False
+    return not users or call.get("primaryUserId") in users
 
 
 def user_filter(operation: Operation, user_ids: list[str]) -> dict[str, Any]:

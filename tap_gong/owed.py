@@ -30,17 +30,26 @@ class Stretch:
     Attributes:
         window: where they lie.
         since: when they were first seen.
-        looked: when they were last asked for.
+        looked: when they were last asked for, to the end.
         calls: how many they were.
+        reached: how far into the window a look has come that is not at its end.
     """
 
     window: Window
     since: pendulum.DateTime
     looked: pendulum.DateTime
     calls: int
+    reached: pendulum.DateTime
+
+    @property
+    def is_half_read(self) -> bool:
+        """Whether a look at it has begun and not ended."""
+        return self.reached > self.window.start
 
     def is_due(self, now: pendulum.DateTime) -> bool:
         """A day after they were seen, then after two, four, eight: their windows are costly."""
+        if self.is_half_read:
+            return True
         waited = self.looked - self.since
         return now - self.since >= max(timedelta(days=1), 2 * waited.as_timedelta())
 
@@ -77,6 +86,7 @@ class Owed:
                     since=instant(entry["since"], what),
                     looked=instant(entry["looked"], what),
                     calls=int(entry["calls"]),
+                    reached=instant(entry.get("reached", entry["from"]), what),
                 )
                 for entry in state.get("owed_windows") or []
             ],
@@ -94,6 +104,7 @@ class Owed:
                 "since": iso(stretch.since),
                 "looked": iso(stretch.looked),
                 "calls": stretch.calls,
+                **({"reached": iso(stretch.reached)} if stretch.is_half_read else {}),
             }
             for stretch in self.stretches
         ]
@@ -109,7 +120,7 @@ class Owed:
         if len(self.named) + len(new) <= MOST_NAMED:
             self.named.update(dict.fromkeys(new, now))
         elif new:
-            self._stretch(Stretch(window, since=now, looked=now, calls=len(new)))
+            self._stretch(Stretch(window, now, now, len(new), reached=window.start))
 
     def note_in_lookback(self, calls: Iterable[str], now: pendulum.DateTime) -> None:
         """Calls that the next run reads again: named for their first sight, while there is room."""
@@ -125,10 +136,15 @@ class Owed:
         """Stretches that it is time to read again."""
         return [stretch for stretch in self.stretches if stretch.is_due(now)]
 
-    def looked_at(self, stretch: Stretch, now: pendulum.DateTime) -> None:
-        """A stretch has been read again."""
-        at = self.stretches.index(stretch)
-        self.stretches[at] = replace(stretch, looked=now)
+    def looked_until(
+        self, stretch: Stretch, end: pendulum.DateTime, now: pendulum.DateTime
+    ) -> None:
+        """A stretch has been read again as far as `end`."""
+        at = next(i for i, s in enumerate(self.stretches) if s.window == stretch.window)
+        if end < stretch.window.end:
+            self.stretches[at] = replace(stretch, reached=end)
+        else:
+            self.stretches[at] = replace(stretch, looked=now, reached=stretch.window.start)
 
     def give_up(self, now: pendulum.DateTime, wait: timedelta) -> int:
         """Forget what has been owed for longer than `wait`.
@@ -152,14 +168,13 @@ class Owed:
             last = self.stretches[-1]
             touches = last.window.end == new.window.start and last.since == new.since
             if touches or len(self.stretches) >= _MOST_STRETCHES:
+                start = min(last.window.start, new.window.start)
                 self.stretches[-1] = Stretch(
-                    Window(
-                        min(last.window.start, new.window.start),
-                        max(last.window.end, new.window.end),
-                    ),
+                    Window(start, max(last.window.end, new.window.end)),
                     since=max(last.since, new.since),
                     looked=max(last.looked, new.looked),
                     calls=last.calls + new.calls,
+                    reached=start,
                 )
                 return
         self.stretches.append(new)

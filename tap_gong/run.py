@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gong_api.errors import SettingsError
-from tap_gong.call_listing import listing_operation
+from tap_gong.call_listing import BASIC, EXTENSIVE, is_basic
 from tap_gong.windows import has_zone, instant
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Run:
         self.workspace_ids: list[str] = settings.get("workspace_ids") or []
         self.call_ids: list[str] = settings.get("call_ids") or []
         self.user_ids: list[str] = settings.get("primary_user_ids") or []
-        self.calls = listing_operation(settings)
+        self.calls = BASIC if is_basic(settings) else EXTENSIVE
         self.excludes_private = settings["private_calls"] == "exclude"
         self.max_records: int | None = settings.get("max_records")
         if self.start and self.start >= self.end:
@@ -78,14 +78,14 @@ class Run:
         }
         return {name: value for name, value in chosen.items() if value}
 
-    def widens(self, earlier: Mapping[str, Any]) -> bool:
-        """Whether this run wants calls that a run under `earlier` filters passed over."""
-        mine = self.filters
-        for name, before in earlier.items():
-            now = mine.get(name)
-            if now is None or (isinstance(before, list) and not set(now) <= set(before)):
-                return True
-        return False
+
+def widens(filters: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
+    """Whether `filters` let records pass that a run under `earlier` ones left out."""
+    for name, before in earlier.items():
+        now = filters.get(name)
+        if now is None or (isinstance(before, list) and not set(now) <= set(before)):
+            return True
+    return False
 
 
 def chunks(ids: Iterable[str]) -> Iterable[list[str]]:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.singerlib import Metadata
 from typing_extensions import override
 
 from gong_api.command import RunStopped
 from gong_api.errors import GongError, MissingScope, NothingFound
 from tap_gong.cost import Cost
 from tap_gong.report import StreamReport
+from tap_gong.run import widens
 from tap_gong.schemas.ids import text_conversion
 from tap_gong.windows import Bookmark, instant
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     import pendulum
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog
 
     from gong_api.client import GongClient
     from gong_api.operation import Operation, Page
@@ -132,6 +135,17 @@ class GongStream(Stream):
                 self.report.records += 1
 
     @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take selection and replication method from a catalog; keys and bookmarks are ours."""
+        keys = list(self.primary_keys)
+        super().apply_catalog(catalog)
+        self.primary_keys = keys
+        self.replication_key = None
+        for key in keys:
+            if ("properties", key) in self.metadata:
+                self.metadata["properties", key].inclusion = Metadata.InclusionType.AUTOMATIC
+
+    @override
     def post_process(self, row: Record, context: Context | None = None) -> Record | None:
         if self.ids_may_be_numbers:
             self._numbers_to_text(row)
@@ -164,7 +178,14 @@ class GongStream(Stream):
 
 
 class BookmarkedStream(GongStream):
-    """A stream whose bookmark is not a value of its records."""
+    """A stream whose bookmark is not a value of its records.
+
+    Attributes:
+        known_filters: settings among the run's filters that narrow this stream.
+    """
+
+    known_filters: ClassVar[tuple[str, ...]] = ()
+    _has_warned = False
 
     def __init__(self, tap: TapGong) -> None:
         super().__init__(tap)
@@ -179,24 +200,35 @@ class BookmarkedStream(GongStream):
         if self.replication_method != "INCREMENTAL":
             return None
         bookmark = Bookmark.read(self.stream_state, self.name)
-        if bookmark and self.run.widens(self.stream_state.get("filters") or {}):
-            self.logger.warning(
-                "%s is read from the start: workspace_ids, primary_user_ids or private_calls are "
-                "wider than when its bookmark was made",
-                self.name,
-            )
+        if bookmark and widens(self.filters, self.stream_state.get("filters") or {}):
+            if not self._has_warned:
+                self._has_warned = True
+                self.logger.warning(
+                    "%s is read from the start: workspace_ids, primary_user_ids or private_calls "
+                    "are wider than when its bookmark was made",
+                    self.name,
+                )
             return None
         return bookmark
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The run's filters that this stream knows; empty when none narrows it."""
+        chosen = self.run.filters
+        return {name: chosen[name] for name in self.known_filters if name in chosen}
 
     def move_bookmark(self, end: pendulum.DateTime) -> None:
         """Everything before `end` has been emitted: write that down, and a STATE message."""
         if self.run.keeps_bookmarks:
             return
         state = self.stream_state
-        Bookmark(end, as_of=self.run.now).write(state)
+        # A run with an `end_date` still to come has not seen what will happen until then.
+        present = self._tap.clock.now().start_of("second")
+        as_of = min(self.run.now, present)
+        Bookmark(min(end, present), as_of, settled=as_of - self.run.lookback).write(state)
         state.pop("filters", None)
-        if self.run.filters:
-            state["filters"] = self.run.filters
+        if self.filters:
+            state["filters"] = self.filters
         self.write_state()
 
     def write_state(self) -> None:
@@ -216,6 +248,7 @@ class UpdatedStream(BookmarkedStream):
     """A whole list with an `updated` field: rows unchanged since the bookmark are not repeated."""
 
     incremental = "`updated`"
+    known_filters = ("workspace_ids",)
 
     def listing(self) -> Iterable[Record]:
         """The whole list."""

@@ -44,12 +44,15 @@ class WindowedStream(BookmarkedStream):
 
     Attributes:
         follows: name of the stream with which it is read in lockstep.
-        knows_workspaces: the operation has a filter for them.
     """
 
     incremental = "windowed"
     follows: ClassVar[str | None] = None
-    knows_workspaces: ClassVar[bool] = True
+    known_filters: ClassVar[tuple[str, ...]] = (
+        "workspace_ids",
+        "primary_user_ids",
+        "private_calls",
+    )
 
     def __init__(self, tap: TapGong) -> None:
         super().__init__(tap)
@@ -134,6 +137,8 @@ class WindowedStream(BookmarkedStream):
         if self.run.call_ids:
             return Cost.of(len(self.run.call_ids))
         span = Window(self.start(), self.run.end)
+        if span.start >= span.end:
+            return Cost(0, 0)
         total = 0
         for part in self.workspaces():
             filters = {**self.span_filter(span), **part, **self.more_filters()}
@@ -143,7 +148,9 @@ class WindowedStream(BookmarkedStream):
 
     def workspaces(self) -> list[dict[str, str]]:
         """What to add to a filter, a request each."""
-        return self._tap.partitions.workspace_filters if self.knows_workspaces else [{}]
+        if "workspace_ids" not in self.known_filters:
+            return [{}]
+        return self._tap.partitions.workspace_filters
 
     def span_filter(self, span: Window) -> Mapping[str, Any]:
         """How the operation is told a range of time."""

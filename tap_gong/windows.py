@@ -115,10 +115,12 @@ class Bookmark:
     Attributes:
         end: end of the last window wholly emitted.
         as_of: the clock of the run that read it.
+        settled: what that run relied on a later one to read again begins here.
     """
 
     end: pendulum.DateTime
     as_of: pendulum.DateTime
+    settled: pendulum.DateTime
 
     @classmethod
     def read(cls, state: Mapping[str, Any], stream: str) -> Bookmark | None:
@@ -132,12 +134,14 @@ class Bookmark:
             return None
         what = f"the bookmark of {stream} in the state"
         end = instant(value, what)
-        return cls(end, instant(state["as_of"], what) if "as_of" in state else end)
+        as_of = instant(state.get("as_of", value), what)
+        return cls(end, as_of, instant(state.get("settled", value), what))
 
     def write(self, state: dict[str, Any]) -> None:
         """Put the bookmark into a stream's state."""
         state["replication_key_value"] = iso(self.end)
         state["as_of"] = iso(self.as_of)
+        state["settled"] = iso(self.settled)
 
     def resume_at(self, lookback: timedelta) -> pendulum.DateTime:
         """Where the next run begins so that no late call is missed.
@@ -145,7 +149,7 @@ class Bookmark:
         What lies more than `lookback` behind the clock of the run that read it is settled; all
         later is read again. An unfinished backfill, far behind, goes on exactly where it stopped.
         """
-        return min(self.end, self.as_of - lookback)
+        return min(self.end, self.settled, self.as_of - lookback)
 
 
 def instant(value: str, what: str) -> pendulum.DateTime:

@@ -21,6 +21,7 @@ def test_bookmarks_are_the_utc_end_of_what_was_read(company, config):
         assert bookmarks[name] == {
             "replication_key_value": "2026-06-15T18:00:00Z",
             "as_of": "2026-06-15T18:00:00Z",
+            "settled": "2026-06-08T18:00:00Z",
         }
 
 

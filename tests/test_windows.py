@@ -116,13 +116,14 @@ def test_a_call_that_surfaces_within_the_lookback_is_read_however_runs_end(
         if end > start:
             read = read or (began in Window(start, end) and surfaced <= now)
             state: dict[str, object] = {}
-            Bookmark(end, as_of=now).write(state)
+            Bookmark(end, as_of=now, settled=now - back).write(state)
             bookmark = Bookmark.read(state, "calls")
     assert read
 
 
 def test_an_unfinished_backfill_does_not_pay_for_the_lookback():
-    bookmark = Bookmark(EPOCH, as_of=EPOCH.add(days=200))
+    later = EPOCH.add(days=200)
+    bookmark = Bookmark(EPOCH, as_of=later, settled=later.subtract(days=7))
     assert bookmark.resume_at(timedelta(days=7)) == EPOCH
 
 

@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from gong_api.errors import MissingScope, NotFound
+from gong_api.errors import CursorExpired, MissingScope, NotFound
 from gong_api.operation import Operation
 from tap_gong.call_listing import (
+    BASIC,
     EXTENSIVE,
     call_time,
     hoisted,
+    is_basic,
     is_wanted,
     request,
     user_filter,
 )
-from tap_gong.owed import Owed
+from tap_gong.owed import Owed, Stretch
 from tap_gong.run import chunks
 from tap_gong.schemas.calls import CALL, TRANSCRIPT
 from tap_gong.settings import CALL_CONTENT
-from tap_gong.windowed import WindowedStream
-from tap_gong.windows import Window, time_filter
+from tap_gong.windowed import TooFull, WindowedStream
+from tap_gong.windows import Slices, Window, time_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,7 +50,7 @@ class Calls(WindowedStream):
 
     def __init__(self, tap: TapGong) -> None:
         super().__init__(tap)
-        self.operation = self.run.calls
+        self.operation = BASIC if is_basic(self.config) else EXTENSIVE
         self.listed: tuple[Window, dict[str, pendulum.DateTime]] | None = None
 
     @override
@@ -83,11 +85,12 @@ class Calls(WindowedStream):
 
     @override
     def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
-        for call in map(hoisted, self._by_id(call_ids)):
+        for call in map(hoisted, self.by_id(call_ids)):
             if self._is_wanted(call):
                 yield call
 
-    def _by_id(self, call_ids: list[str]) -> Iterator[dict[str, Any]]:
+    def by_id(self, call_ids: list[str]) -> Iterator[dict[str, Any]]:
+        """Calls as Gong answers them, whatever the filters; unknown ids are left out."""
         if self.operation is EXTENSIVE:
             for ids in chunks(call_ids):
                 for page in self.filtered_pages({"callIds": ids}):
@@ -103,7 +106,7 @@ class Calls(WindowedStream):
     def _is_wanted(self, call: Record) -> bool:
         """Whether the filters that the operation lacks let a call pass; counts private ones."""
         self.report.private += bool(call.get("isPrivate"))
-        return is_wanted(call, self.run.user_ids, excludes_private=self.run.excludes_private)
+        return is_wanted(call, self.run.filters)
 
 
 class Transcripts(WindowedStream):
@@ -126,6 +129,7 @@ class Transcripts(WindowedStream):
         super().__init__(tap)
         self._missing: dict[str, pendulum.DateTime] = {}
         self._read_again: set[str] = set()
+        self._listings = [BASIC, EXTENSIVE] if is_basic(self.config) else [EXTENSIVE, BASIC]
         self._is_done = False
 
     @cached_property
@@ -171,11 +175,9 @@ class Transcripts(WindowedStream):
             return
         self._is_done = True
         wanted = [call for call in self._owed.named if call not in self._read_again]
-        yield from self._of_calls(wanted)
+        yield from self._of_calls(self._wanted_ids(wanted))
         for stretch in self._owed.due_stretches(self.run.now):
-            calls = list(self._calls_of(stretch.window)) if self._by_calls else []
-            yield from self._of_window(stretch.window, calls, may_cut=False)
-            self._owed.looked_at(stretch, self.run.now)
+            yield from self._of_stretch(stretch)
         self.report.given_up = self._owed.give_up(self.run.now, self.run.transcript_wait)
         if self.report.given_up:
             self.logger.warning(
@@ -187,12 +189,41 @@ class Transcripts(WindowedStream):
 
     @override
     def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
-        return self._of_calls(call_ids)
+        return self._of_calls(self._wanted_ids(call_ids))
 
     def _keep_owed(self) -> None:
         self.report.owed = len(self._owed)
         if not self.run.keeps_bookmarks:
             self._owed.write(self.stream_state)
+
+    def _of_stretch(self, stretch: Stretch) -> Iterator[Record]:
+        """Read a stretch again, in windows; where a run ends, the next one goes on."""
+        slices = Slices(Window(stretch.reached, stretch.window.end))
+        for window in slices:
+            self.announced = 0
+            calls = list(self._calls_of(window)) if self._by_calls else []
+            try:
+                yield from self._of_window(window, calls, may_cut=slices.may_cut(window))
+            except TooFull as full:
+                slices.too_full(window, full.records)
+                continue
+            except CursorExpired:
+                if not slices.may_cut(window):
+                    raise
+                slices.took_too_long(window)
+                continue
+            slices.finished(window, self.announced)
+            self._owed.looked_until(stretch, window.end, self.run.now)
+            self._keep_owed()
+            self.write_state()
+
+    def _wanted_ids(self, call_ids: list[str]) -> list[str]:
+        """Those of some calls that pass the filters, which this operation does not know."""
+        calls = self._tap.streams["calls"]
+        if not self.run.filters or not isinstance(calls, Calls) or not call_ids:
+            return call_ids
+        rows = map(hoisted, calls.by_id(call_ids))
+        return [call["id"] for call in rows if is_wanted(call, self.run.filters)]
 
     def _of_window(self, window: Window, calls: list[str], *, may_cut: bool) -> Iterator[Record]:
         if self._by_calls:
@@ -234,9 +265,16 @@ class Transcripts(WindowedStream):
         just_read = self._just_read(window)
         if just_read is not None:
             return just_read
+        if not self._listings:
+            return {}
         try:
-            return {call["id"]: call_time(call) for call in self._list_calls(window)}
+            rows = self._list_calls(self._listings[0], window)
+            return {call["id"]: call_time(call) for call in rows}
         except MissingScope as error:
+            # The credentials may be granted the other of the two scopes.
+            del self._listings[0]
+            if self._listings:
+                return self._calls_of(window)
             if self._by_calls:
                 raise
             self.logger.warning(
@@ -246,14 +284,12 @@ class Transcripts(WindowedStream):
             )
             return {}
 
-    def _list_calls(self, window: Window) -> Iterator[Record]:
-        operation = self.run.calls
-        users, private = self.run.user_ids, self.run.excludes_private
+    def _list_calls(self, operation: Operation, window: Window) -> Iterator[Record]:
         for part in self._tap.partitions.workspace_filters:
-            filters = {**time_filter(window), **part, **user_filter(operation, users)}
+            filters = {**time_filter(window), **part, **user_filter(operation, self.run.user_ids)}
             for page in self.pages(operation=operation, **request(operation, filters)):
                 for call in map(hoisted, page.records):
-                    if is_wanted(call, users, excludes_private=private):
+                    if is_wanted(call, self.run.filters):
                         yield call
 
 

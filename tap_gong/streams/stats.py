@@ -30,7 +30,7 @@ class AnsweredScorecards(WindowedStream):
     primary_keys: ClassVar[list[str]] = ["answeredScorecardId"]
     schema = ANSWERED_SCORECARD
     ids_may_be_numbers = True
-    knows_workspaces = False
+    known_filters = ("primary_user_ids",)
 
     @override
     def span_filter(self, span: Window) -> Mapping[str, Any]:
