@@ -9,7 +9,7 @@ GongError
 │   ├── NothingFound     404: no row matches the filters; an empty window, not a fault
 │   ├── CursorExpired    4xx: a cursor chain took longer than its hour
 │   └── NotFound         404: an unknown id or path
-├── ServerFault          5xx or a truncated answer, on every try
+├── ServerFault          5xx on every try
 └── LimitReached         stop cleanly and run again later (`.seconds` to wait, when known)
 
 Each is one line that says what happened, why, and what to do. No message holds a secret or an

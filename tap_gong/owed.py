@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from gong_api.errors import SettingsError
 from tap_gong.windows import Window, instant, iso
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class Owed:
             SettingsError: an instant in it is none.
         """
         what = "an owed transcript in the state"
+        if not isinstance(state.get("owed") or {}, dict):
+            msg = f"{what} must be under the time it was first seen, not {state['owed']!r}"
+            raise SettingsError(msg)
         return cls(
             {
                 str(call): instant(seen, what)

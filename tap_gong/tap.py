@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
 from gong_api.command import WORK_LEFT, Interrupted, RunStopped, gong_command, settings_checked
-from gong_api.errors import GongError, SettingsError
+from gong_api.errors import GongError, MissingScope, SettingsError
 from gong_api.settings import connect
 from tap_gong.partitions import Partitions
 from tap_gong.plan import Plan
@@ -101,7 +101,11 @@ class TapGong(Tap):
         tap.check()
         if plan:
             click.echo(tap.plan())
+            tap.raise_failures()
             return
+        if report and not Path(report).resolve().parent.is_dir():
+            msg = f"--report {report} cannot be written: its folder does not exist"
+            raise SettingsError(msg)
         end = "failed"
         try:
             tap.sync_all()
@@ -186,13 +190,33 @@ class TapGong(Tap):
 
     def plan(self) -> Plan:
         """What a run would cost, found out with a page or so of each selected stream."""
-        costs = {name: stream.cost() for name, stream in self.selected.items()}
+        costs = {}
+        for name, stream in self.selected.items():
+            try:
+                costs[name] = stream.cost()
+            except MissingScope as error:  # noqa: PERF203
+                stream.fail(error)
         return Plan(
             costs,
             rate=self.config["requests_per_second"],
             budget=self.config["daily_request_budget"],
             spent=self.client.limiter.used,
         )
+
+    @override
+    def setup_mapper(self) -> None:
+        # Streams correct what a catalog says of their keys; the mapper reads it once.
+        _ = self.streams
+        super().setup_mapper()
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        bookmarks = state.get("bookmarks", {})
+        streams = bookmarks.values() if isinstance(bookmarks, dict) else [None]
+        if not all(isinstance(stream, dict) for stream in streams):
+            msg = '--state must look like {"bookmarks": {"calls": {…}, …}}, as a run wrote it'
+            raise SettingsError(msg)
+        super().load_state(state)
 
     @property
     def selected(self) -> dict[str, GongStream]:

@@ -117,7 +117,9 @@ def test_a_refusal_carries_gongs_words_and_its_request_id(company, client_of):
     assert refused.value.texts[0] in str(refused.value)
 
 
-@pytest.mark.parametrize("fault", ["500", "502", "503", "504", "429", "reset", "truncated", "html"])
+@pytest.mark.parametrize(
+    "fault", ["500", "502", "503", "504", "522", "429", "reset", "truncated", "html"]
+)
 def test_what_may_pass_is_tried_again(sandbox, client_of, clock, fault):
     client = client_of(sandbox)
     client.request("GET", "/v2/workspaces")
@@ -201,13 +203,31 @@ def test_a_host_that_never_answered_is_not_tried_for_minutes(
         ("http://api.gong.io", "unencrypted"),
         ("http://10.0.0.7:8080", "unencrypted"),
         ("api.gong.io", "must look like"),
+        ("https://user:secret@api.gong.io", "must look like"),
+        ("http://[::1", "must look like"),
+        ("https://api.gong.io:abc", "must look like"),
         ("ftp://api.gong.io", "must look like"),
         ("https://api.gong.io/v2", "host alone"),
     ],
 )
 def test_an_unsafe_or_malformed_host_is_refused(url, message):
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(SettingsError, match=message) as refused:
         checked_url(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["access_key", "access_key_secret"])
+def test_a_credential_that_was_not_copied_whole_is_named_and_not_shown(company, client_of, name):
+    with pytest.raises(SettingsError, match=f"{name} has characters") as refused:
+        client_of(company, **{name: "sec\nret"})
+    assert "sec" not in str(refused.value).replace("secret has", "")
+    assert client_of(company, **{name: "sandbox\n"}).request("GET", "/v2/users")
+
+
+def test_oauth_secrets_do_not_go_over_plain_http(company, client_of):
+    oauth = {"client_id": "a", "client_secret": "b", "refresh_token": "c", "access_key": ""}
+    with pytest.raises(SettingsError, match=r"oauth_token_url .* unencrypted"):
+        client_of(company, oauth_token_url="http://evil.example/token", **oauth)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,23 @@ def test_a_report_tells_what_was_read(tmp_path, config):
     assert sum(stream["records"] for stream in report["streams"].values()) == emitted
 
 
+def test_a_plan_names_what_cannot_be_read(tmp_path):
+    from gong_sandbox import Sandbox
+
+    with Sandbox(calls=20, without_scopes={"api:users:read"}, requests_per_second=0) as server:
+        done = tap_gong(tmp_path, settings(server), "--plan")
+    assert done.returncode == 1
+    assert "api:users:read" in done.stderr
+    assert "calls" in done.stdout
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_run(tmp_path, config):
+    done = tap_gong(tmp_path, config, "--report", "nowhere/report.json")
+    assert done.returncode == 1
+    assert "its folder does not exist" in errors(done)[0]
+    assert done.stdout == ""
+
+
 def test_a_report_is_written_of_a_run_that_stops(tmp_path, config):
     config = {**config, "daily_request_budget": 12}
     assert tap_gong(tmp_path, config, "--report", "report.json").returncode == 3

@@ -171,7 +171,7 @@ def _refuse_at_once(fault: str | None) -> None:
         raise limited(1 if fault == "429" else _HOURS)
     if fault == "expired-cursor":
         raise expired()
-    if fault in {"500", "502", "503", "504"}:
+    if fault in {"500", "502", "503", "504", "522"}:
         raise Refusal(int(fault), "Internal server error occurred")
 
 
@@ -180,6 +180,8 @@ def _spoiled(fault: str | None, response: Response) -> Response:
     body = bytes(response.body)
     if fault == "html":
         return HTMLResponse("<html><body>Checking your browser</body></html>")
+    if fault == "no-list":
+        return answer({})
     if fault == "truncated":
         return Broken(body, max(1, len(body) // 2))
     if fault == "reset":
