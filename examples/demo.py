@@ -26,7 +26,8 @@ CSV = OUTPUT / "csv"
 MELTANO = Path(sys.executable).parent / "meltano"
 
 QUESTION = "Which competitors come up on the calls of which open opportunities?"
-console = Console()
+# Tables need room; a log file has no width of its own.
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def main() -> int:
