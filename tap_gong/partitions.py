@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gong_api.client import GongClient
+    from gong_api.operation import Page
     from tap_gong.run import Run
 
 WORKSPACES = Operation("GET", "/v2/workspaces", "workspaces", "api:workspaces:read")
 FOLDERS = Operation("GET", "/v2/library/folders", "folders", "api:library:read")
 
 # Gong was founded in 2015: nothing it recorded is older, an imported recording hardly is.
-_BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
+BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -97,19 +98,28 @@ class Partitions:
     def history(self) -> History:
         """Where the company's calls begin, and how many there are.
 
-        Gong lists calls oldest first, so one page is enough.
+        Gong lists calls by when they were scheduled but filters some by when they started, so
+        that the first page need not hold the first call: what lies before it is asked for too.
         """
-        ever = Window(_BEFORE_ALL_CALLS, self._run.end)
-        operation = self._run.calls
+        start, calls = self._run.end, None
         try:
-            page = next(self._client.pages(operation, **request(operation, time_filter(ever))))
-        except NothingFound:
-            return History(self._run.end, 0)
+            while page := self._first_page(Window(BEFORE_ALL_CALLS, start)):
+                calls = page.total if calls is None else calls
+                earliest = min((call_time(hoisted(call)) for call in page.records), default=start)
+                if earliest >= start:
+                    break
+                start = earliest
         except Refused:
             # Without the scope, or should Gong not take so long a range: windows find out.
-            return History(_BEFORE_ALL_CALLS, None)
-        start = min((call_time(hoisted(call)) for call in page.records), default=_BEFORE_ALL_CALLS)
-        return History(start, page.total)
+            return History(BEFORE_ALL_CALLS, None)
+        return History(start, calls or 0)
+
+    def _first_page(self, window: Window) -> Page | None:
+        operation = self._run.calls
+        try:
+            return next(self._client.pages(operation, **request(operation, time_filter(window))))
+        except NothingFound:
+            return None
 
     def expected_calls(self, span: Window) -> int | None:
         """About how many calls a span holds, if the history has been asked for in this run."""

@@ -129,8 +129,12 @@ class WindowedStream(BookmarkedStream):
         wanted = self.wanted_from()
         if wanted and self.run.end - wanted <= _WORTH_ASKING:
             return wanted
-        oldest = self._tap.partitions.history.start
-        return max(wanted, oldest) if wanted else oldest
+        earliest = self.earliest()
+        return max(wanted, earliest) if wanted else earliest
+
+    def earliest(self) -> pendulum.DateTime:
+        """Before this there can be no record: the company's first call."""
+        return self._tap.partitions.history.start
 
     @override
     def cost(self) -> Cost:

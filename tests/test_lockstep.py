@@ -400,3 +400,30 @@ def test_offsets_and_daylight_saving_shift_nothing():
             state = output.state
             seen += ids(output, "calls")
         assert len(seen) == len(set(seen)) == 120
+
+
+def test_a_call_that_sorts_behind_the_first_page_may_still_be_the_first(sandbox, monkeypatch):
+    """An upload that started before the first conference was scheduled, far down the list."""
+    first = sandbox.company.slots(None, None, now=NOW)[0]
+    early = sandbox.company.add_call(
+        filter_time=first.filter_time - timedelta(days=200),
+        listed_at=first.filter_time,
+        transcript_at=None,
+    )
+    slots = sandbox.company.slots
+
+    def uploads_last(start, end, *, now):
+        found = slots(start, end, now=now)
+        if start is None or start.year > 2010 or early not in found or len(found) == 1:
+            return found
+        return [slot for slot in found if slot != early]
+
+    monkeypatch.setattr(sandbox.company, "slots", uploads_last)
+    assert early.id in ids(sync(sandbox), "calls")
+
+
+def test_reviews_are_read_by_those_who_see_no_calls(sandbox, monkeypatch):
+    monkeypatch.setattr(sandbox.company, "slots", lambda *_, **__: [])
+    monkeypatch.setattr(sandbox.company, "pending", lambda *_, **__: 0)
+    output = sync(sandbox, streams={"answered_scorecards"})
+    assert output.records["answered_scorecards"]

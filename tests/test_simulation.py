@@ -115,17 +115,26 @@ def test_killed_at_any_instant_of_every_run_but_the_last(busy):
     assert emitted(outputs) == expected(busy)
 
 
-def test_ten_thousand_calls_with_transcripts_take_their_pages():
+@pytest.mark.parametrize(
+    ("calls", "days", "more", "most"),
+    [
+        (10_000, 365, {}, 220),
+        # A first window of thirty days holds more than a chain of pages should carry.
+        (10_500, 29, {"start_date": (BEGIN - timedelta(days=60)).isoformat()}, 235),
+    ],
+    ids=["a year", "one window"],
+)
+def test_ten_thousand_calls_with_transcripts_take_their_pages(calls, days, more, most):
     with Sandbox(
-        calls=10_000, days=365, now=BEGIN, requests_per_second=0, daily_requests=0
+        calls=calls, days=days, now=BEGIN, requests_per_second=0, daily_requests=0
     ) as sandbox:
         # What calls and transcripts hold is of no interest here, and takes the sandbox long.
         sandbox.company.extensive = lambda slot, *, now: {  # type: ignore[method-assign]
             "metaData": sandbox.company.basic(slot, now=now)
         }
         sandbox.company.transcript = lambda _: []  # type: ignore[method-assign,assignment]
-        output = run_tap(
-            settings(sandbox, end_date=BEGIN.isoformat(), daily_request_budget=0), streams=STREAMS
-        )
-        assert len({row["id"] for row in output.records["calls"]}) == 10_000
-        assert len(sandbox.requests) <= 220
+        config = settings(sandbox, end_date=BEGIN.isoformat(), daily_request_budget=0, **more)
+        output = run_tap(config, streams=STREAMS)
+        assert len({row["id"] for row in output.records["calls"]}) == calls
+        assert len(output.records["calls"]) == calls
+        assert len(sandbox.requests) <= most

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 from gong_api.operation import Operation
+from tap_gong.partitions import BEFORE_ALL_CALLS
 from tap_gong.schemas.stats import ANSWERED_SCORECARD
 from tap_gong.windowed import WindowedStream
 from tap_gong.windows import company_days, instant
@@ -14,6 +15,7 @@ from tap_gong.windows import company_days, instant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    import pendulum
     from singer_sdk.helpers.types import Record
 
     from tap_gong.windows import Window
@@ -56,6 +58,12 @@ class AnsweredScorecards(WindowedStream):
             for review in page.records:
                 if str(review.get("callId")) in call_ids:
                     yield review
+
+    @override
+    def earliest(self) -> pendulum.DateTime:
+        # Those who may see reviews may still not see a single call, from which to begin.
+        history = self._tap.partitions.history
+        return history.start if history.calls else BEFORE_ALL_CALLS
 
     @override
     def expected_records(self, span: Window) -> int | None:
