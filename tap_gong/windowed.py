@@ -18,7 +18,7 @@ from tap_gong.stream import BookmarkedStream
 from tap_gong.windows import TOO_FULL, Slices, Window, count_windows, time_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     import pendulum
     from singer_sdk.helpers.types import Record
@@ -205,25 +205,8 @@ class Lockstep:
                 for member, start in zip(self._members, starts, strict=True)
                 if start <= window.start and member.report.failed is None
             ]
-            records = 0
-            try:
-                for member in due:
-                    member.announced = 0
-                    may_cut = member is due[0] and slices.may_cut(window)
-                    yield from self._rows(member, member.window_records(window, may_cut=may_cut))
-                    records = max(records, member.announced)
-            except TooFull as full:
-                slices.too_full(window, full.records)
-                continue
-            except CursorExpired:
-                if not slices.may_cut(window):
-                    raise
-                slices.took_too_long(window)
-                self._leader.report.restarted += 1
-                self._leader.logger.warning(
-                    "The pages of %s took longer than a cursor lives; reading it again in halves",
-                    window,
-                )
+            rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
+            if not (yield from whole(self._leader, slices, window, rows)):
                 continue
             for member in due:
                 if member.report.failed is not None:
@@ -232,11 +215,20 @@ class Lockstep:
                 member.report.windows += 1
                 member.reached = window.end
                 member.move_bookmark(window.end)
-            slices.finished(window, records)
+            slices.finished(window, max(member.announced for member in due))
         for member in self._members:
             if member.report.failed is None:
                 yield from self._rows(member, member.after_windows())
                 member.write_state()
+
+    def _window_rows(
+        self, due: list[WindowedStream], window: Window, *, may_cut: bool
+    ) -> Iterator[Record]:
+        for member in due:
+            member.announced = 0
+            # Once rows are out, cutting the window would only repeat them.
+            rows = member.window_records(window, may_cut=may_cut and member is due[0])
+            yield from self._rows(member, rows)
 
     def _rows(self, member: WindowedStream, rows: Iterable[Record]) -> Iterator[Record]:
         """Yield the leader's rows, emit a follower's."""
@@ -247,3 +239,28 @@ class Lockstep:
             member.emit(rows)
         except MissingScope as error:
             member.fail(error)
+
+
+def whole(
+    stream: WindowedStream, slices: Slices, window: Window, rows: Iterable[Record]
+) -> Generator[Record, None, bool]:
+    """Yield a window's rows.
+
+    Returns:
+        Whether they are all; False when the window has been cut and must be read anew.
+    """
+    try:
+        yield from rows
+    except TooFull as full:
+        slices.too_full(window, full.records)
+        return False
+    except CursorExpired:
+        if not slices.may_cut(window):
+            raise
+        slices.took_too_long(window)
+        stream.report.restarted += 1
+        stream.logger.warning(
+            "The pages of %s took longer than a cursor lives; reading it again in halves", window
+        )
+        return False
+    return True

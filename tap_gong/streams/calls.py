@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from gong_api.errors import CursorExpired, MissingScope, NotFound
+from gong_api.errors import MissingScope, NotFound
 from gong_api.operation import Operation
 from tap_gong.call_listing import (
     BASIC,
@@ -24,7 +24,7 @@ from tap_gong.owed import Owed, Stretch
 from tap_gong.run import chunks
 from tap_gong.schemas.calls import CALL, TRANSCRIPT
 from tap_gong.settings import CALL_CONTENT
-from tap_gong.windowed import TooFull, WindowedStream
+from tap_gong.windowed import WindowedStream, whole
 from tap_gong.windows import Slices, Window, time_filter
 
 if TYPE_CHECKING:
@@ -202,15 +202,8 @@ class Transcripts(WindowedStream):
         for window in slices:
             self.announced = 0
             calls = list(self._calls_of(window)) if self._by_calls else []
-            try:
-                yield from self._of_window(window, calls, may_cut=slices.may_cut(window))
-            except TooFull as full:
-                slices.too_full(window, full.records)
-                continue
-            except CursorExpired:
-                if not slices.may_cut(window):
-                    raise
-                slices.took_too_long(window)
+            rows = self._of_window(window, calls, may_cut=slices.may_cut(window))
+            if not (yield from whole(self, slices, window, rows)):
                 continue
             slices.finished(window, self.announced)
             self._owed.looked_until(stretch, window.end, self.run.now)
