@@ -18,8 +18,10 @@ from tap_gong.tap import TapGong
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tap_gong.stream import GongStream
+
 ROOT = Path(__file__).parent.parent
-FILES = ("README.md", "meltano.yml")
+FILES = ("README.md", "docs/streams.md", "meltano.yml")
 _BLOCK = re.compile(
     r"^(?P<begin>[^\n]*\[begin (?P<name>\w+)\][^\n]*\n)"
     r"(?P<body>.*?)"
@@ -31,19 +33,23 @@ _BLOCK = re.compile(
 def generated(text: str) -> str:
     """A file's text with every block made anew."""
     blocks = {
-        "streams": streams_table(),
+        "core_streams": streams_table(core=True),
+        "streams": streams_table(core=False),
         "settings": settings_table(),
         "meltano_settings": meltano_settings(),
-        "meltano_select": meltano_select(),
+        "meltano_select": meltano_select(tables=False),
+        "meltano_select_tables": meltano_select(tables=True),
     }
     return _BLOCK.sub(lambda m: m["begin"] + blocks[m["name"]] + m["end"], text)
 
 
-def streams_table() -> str:
-    """Markdown: what each stream is, reads, is keyed by and needs."""
+def streams_table(*, core: bool) -> str:
+    """Markdown: what each stream, or each selected by default, is, reads, is keyed by and needs."""
     rows = [("stream", "what", "operation", "key", "incremental", "scope")]
     for stream in STREAMS:
-        mark = "● " if stream.selected_by_default else ""
+        if core and not stream.selected_by_default:
+            continue
+        mark = "● " if stream.selected_by_default and not core else ""
         rows.append(
             (
                 f"{mark}`{stream.name}`",
@@ -85,10 +91,24 @@ def meltano_settings() -> str:
     return textwrap.indent("\n".join(lines), " " * 4) + "\n"
 
 
-def meltano_select() -> str:
-    """YAML: the streams selected by default; without the list Meltano would select all."""
-    core = [f"- {stream.name}.*" for stream in STREAMS if stream.selected_by_default]
-    return textwrap.indent("\n".join(core), " " * 4) + "\n"
+def meltano_select(*, tables: bool) -> str:
+    """YAML: the streams selected by default; without the list Meltano would select all.
+
+    Args:
+        tables: also those made of what the others nest, deeper indented for an environment.
+    """
+    chosen = [
+        f"- {stream.name}.*"
+        for stream in STREAMS
+        if stream.selected_by_default or (tables and is_table(stream))
+    ]
+    return textwrap.indent("\n".join(chosen), " " * (8 if tables else 4)) + "\n"
+
+
+def is_table(stream: type[GongStream]) -> bool:
+    """Whether a stream is made of what another one nests."""
+    parents = {parent.operation for parent in STREAMS if parent.selected_by_default}
+    return not stream.selected_by_default and stream.operation in parents
 
 
 def _settings() -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ import msgspec
 import requests
 
 from gong_api.auth import OAuth
-from gong_api.errors import BadCredentials, Unreachable, refusal
+from gong_api.errors import BadCredentials, MissingList, Unreachable, refusal
 from gong_api.operation import Page
 from gong_api.retries import (
     Transient,
@@ -88,7 +88,7 @@ class GongClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
         body: Any = None,
     ) -> dict[str, Any]:
         """Send a request and return Gong's answer.
@@ -124,7 +124,7 @@ class GongClient:
         operation: Operation,
         *,
         path: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Iterator[Page]:
         """Read a list, page after page.
@@ -172,7 +172,7 @@ class GongClient:
         self._session.close()
 
     def _attempt(
-        self, method: str, path: str, params: Mapping[str, str] | None, content: bytes | None
+        self, method: str, path: str, params: Mapping[str, Any] | None, content: bytes | None
     ) -> dict[str, Any]:
         headers = {} if content is None else {"Content-Type": "application/json"}
         self.limiter.take()
@@ -230,8 +230,15 @@ def _decode(response: requests.Response) -> dict[str, Any]:
 
 
 def _page(answer: dict[str, Any], operation: Operation) -> Page:
-    records = answer.get(operation.records, ...)
+    records: Any = answer
+    for name in operation.records.split("."):
+        records = records.get(name, ...) if isinstance(records, dict) else ...
+    if records is ...:
+        records = answer.get(operation.documented, ...)
     if records is not None and not isinstance(records, list):
+        if "requestId" in answer:
+            msg = f"{operation} answered without its list of {operation.records}; not in this Gong?"
+            raise MissingList(msg)
         msg = f"{operation} answered without its list of {operation.records}; check api_url"
         raise Unreachable(msg)
     paging = answer.get("records") or {}

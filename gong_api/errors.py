@@ -3,6 +3,7 @@
 GongError
 ├── SettingsError        a setting is missing, malformed or unsafe; nothing was sent
 ├── Unreachable          no usable answer after every try (name, connection, time-out, garbage)
+│   └── MissingList      an answer of Gong's that is not the one this operation gives
 ├── Refused              Gong answered with an error that trying again does not change
 │   ├── BadCredentials   401: the key, the token or the host is wrong
 │   ├── MissingScope     401/403: the credentials lack a scope (`.scope` when Gong names it)
@@ -33,7 +34,13 @@ _MOST_TEXT = 500
 
 
 class GongError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of everything this package raises on purpose.
+
+    Attributes:
+        concerns_operation: whether it is one operation that fails, so that others may still do.
+    """
+
+    concerns_operation: bool = False
 
 
 class SettingsError(GongError):
@@ -42,6 +49,12 @@ class SettingsError(GongError):
 
 class Unreachable(GongError):
     """Gong could not be reached, or what answered is not Gong."""
+
+
+class MissingList(Unreachable):
+    """Gong answered, but not with the list that the operation is about."""
+
+    concerns_operation = True
 
 
 class ServerFault(GongError):
@@ -74,10 +87,16 @@ class Refused(GongError):
         self.status = status
         self.texts = texts
         self.request_id = request_id
+        # What is not in Gong's envelope comes from something else that answers in its place.
+        self.concerns_operation = bool(texts or request_id)
 
 
 class BadCredentials(Refused):
     """The credentials are wrong, or right for another host."""
+
+    def __init__(self, message: str, *, status: int, texts: list[str], request_id: str) -> None:
+        super().__init__(message, status=status, texts=texts, request_id=request_id)
+        self.concerns_operation = False
 
 
 class MissingScope(Refused):

@@ -15,12 +15,14 @@ class Operation:
         path: below the host, `{placeholders}` for path parameters.
         records: key of the answer's list of records.
         scope: what the credentials must be granted.
+        documented: key of that list in Gong's document, where answers differ from it.
     """
 
     method: str
     path: str
     records: str
     scope: str
+    documented: str = ""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

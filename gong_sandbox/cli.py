@@ -77,6 +77,13 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> str:
     help=f"Every so many requests something goes wrong: {', '.join(KINDS)}. Repeatable.",
 )
 @click.option(
+    "--processing-minutes",
+    default=4.0,
+    type=click.FloatRange(0),
+    show_default=True,
+    help="From the upload of a call's media until the call is listed.",
+)
+@click.option(
     "--without-scope",
     "without_scopes",
     multiple=True,
@@ -107,6 +114,7 @@ def main(
     daily_requests: int,
     latency: float,
     faults: tuple[str, ...],
+    processing_minutes: float,
     without_scopes: tuple[str, ...],
     now: datetime | None,
     timezone: str,
@@ -125,6 +133,7 @@ def main(
             daily_requests=daily_requests,
             latency=latency,
             faults=faults,
+            processing_minutes=processing_minutes,
             without_scopes=without_scopes,
             now=now,
             timezone=timezone,

@@ -43,6 +43,8 @@ class Sandbox:
         latency: seconds before each answer.
         page_size: rows a page.
         faults: `KIND:EVERY`, see `gong_sandbox.api.faults`.
+        processing_minutes: from the upload of a call's media until the call is listed; its
+            transcript takes ten times as long.
         without_scopes: scopes that credentials do not have.
         access_key: of the key pair that is accepted.
         access_key_secret: of the key pair that is accepted.
@@ -67,13 +69,19 @@ class Sandbox:
         latency: float = 0,
         page_size: int = 100,
         faults: Iterable[str] = (),
+        processing_minutes: float = 4,
         without_scopes: Iterable[str] = (),
         access_key: str = "sandbox",
         access_key_secret: str = "sandbox",  # noqa: S107
     ) -> None:
         self.clock = SandboxClock(now)
         self.company = Company(
-            seed=seed, calls=calls, days=days, now=self.clock.now(), timezone=timezone
+            seed=seed,
+            calls=calls,
+            days=days,
+            now=self.clock.now(),
+            timezone=timezone,
+            processing_minutes=processing_minutes,
         )
         self.faults = Faults(tuple(faults))
         self._tokens = TokenIssuer()

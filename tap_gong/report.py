@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class StreamReport:
         arrived: owed transcripts that came.
         given_up: transcripts that will not be asked for again.
         restarted: windows read again because their cursor expired or they were too full.
+        unknown_fields: paths of fields that the schema does not have.
         failed: why the stream could not be read.
     """
 
@@ -39,6 +40,7 @@ class StreamReport:
     arrived: int = 0
     given_up: int = 0
     restarted: int = 0
+    unknown_fields: list[str] = field(default_factory=list)
     failed: str | None = None
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gong_api.errors import SettingsError
-from tap_gong.call_listing import BASIC, EXTENSIVE, is_basic
+from tap_gong.operations import CALLS, CALLS_EXTENSIVE
 from tap_gong.windows import has_zone, instant
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ class Run:
     """The range, the clock and the filters of a run.
 
     Attributes:
-        now: the run's clock: `end_date`, else the instant it began.
+        present: the instant the run began.
+        now: the run's clock: `end_date`, else the present.
         start: `start_date`, None for the oldest call.
         end: exclusive end of all windows.
         lookback: how far behind its bookmark a stream reads again.
@@ -44,14 +45,15 @@ class Run:
 
     def __init__(self, settings: Mapping[str, Any], clock: Clock) -> None:
         self.start = _date(settings, "start_date")
-        self.end = _date(settings, "end_date") or clock.now().start_of("second")
+        self.present = clock.now().start_of("second")
+        self.end = _date(settings, "end_date") or self.present
         self.now: pendulum.DateTime = self.end
         self.lookback = timedelta(days=settings["lookback_days"])
         self.transcript_wait = timedelta(days=settings["transcript_wait_days"])
         self.workspace_ids: list[str] = settings.get("workspace_ids") or []
         self.call_ids: list[str] = settings.get("call_ids") or []
         self.user_ids: list[str] = settings.get("primary_user_ids") or []
-        self.calls = BASIC if is_basic(settings) else EXTENSIVE
+        self.calls = CALLS if settings["call_detail"] == "basic" else CALLS_EXTENSIVE
         self.excludes_private = settings["private_calls"] == "exclude"
         self.max_records: int | None = settings.get("max_records")
         if self.start and self.start >= self.end:

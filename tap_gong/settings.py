@@ -7,6 +7,7 @@ from typing import Any
 from singer_sdk import typing as th
 
 from gong_api.settings import CONNECTION
+from tap_gong.company_days import PERIODS
 
 # Each part of a call that may be asked for, and the member of `exposedFields` that it is under.
 CALL_CONTENT: dict[str, str | None] = {
@@ -27,6 +28,14 @@ CALL_CONTENT: dict[str, str | None] = {
     "publicComments": "collaboration",
     "media": None,
 }
+
+LOG_TYPES = (
+    "AccessLog",
+    "UserActivityLog",
+    "UserCallPlay",
+    "ExternallySharedCallAccess",
+    "ExternallySharedCallPlay",
+)
 
 SETTINGS = th.PropertiesList(
     *CONNECTION,
@@ -135,6 +144,66 @@ SETTINGS = th.PropertiesList(
         default=False,
         title="Avatars",
         description="Also the synthetic users of Gong's own staff in `users`",
+    ),
+    th.Property(
+        "stats_period",
+        th.StringType(allowed_values=list(PERIODS)),
+        default="DAY",
+        title="Period of statistics",
+        description="Of `activity_by_period`; only whole periods are read",
+    ),
+    th.Property(
+        "log_types",
+        th.ArrayType(th.StringType(allowed_values=list(LOG_TYPES))),
+        default=list(LOG_TYPES),
+        title="Logs",
+        description="Which logs the stream `logs` reads",
+    ),
+    th.Property(
+        "email_addresses",
+        th.ArrayType(th.StringType),
+        title="E-mail addresses",
+        description="Subjects of the stream `email_address_references`",
+    ),
+    th.Property(
+        "phone_numbers",
+        th.ArrayType(th.StringType),
+        title="Phone numbers",
+        description="Subjects of the stream `phone_number_references`, beginning with +",
+    ),
+    th.Property(
+        "crm_object_ids",
+        th.ArrayType(th.StringType),
+        title="CRM objects",
+        description="Which objects the stream `crm_objects` reads, by their ids in the CRM",
+    ),
+    th.Property(
+        "crm_prospect_ids",
+        th.ArrayType(th.StringType),
+        title="CRM prospects",
+        description="Whose flows the stream `flow_prospects` reads, by their ids in the CRM",
+    ),
+    th.Property(
+        "custom_streams",
+        th.ArrayType(
+            th.ObjectType(
+                th.Property("name", th.StringType, required=True),
+                th.Property("path", th.StringType, required=True),
+                th.Property("method", th.StringType(allowed_values=["GET", "POST"])),
+                th.Property("params", th.ObjectType(additional_properties=True)),
+                th.Property("body", th.ObjectType(additional_properties=True)),
+                th.Property("records_path", th.StringType),
+                th.Property("primary_keys", th.ArrayType(th.StringType)),
+                th.Property("replication_key", th.StringType),
+                th.Property("schema", th.ObjectType(additional_properties=True)),
+                additional_properties=False,
+            )
+        ),
+        title="Custom streams",
+        description=(
+            "Operations that this version does not know, as streams: name, method (GET or POST), "
+            "path, params, body, records_path, primary_keys, replication_key, schema"
+        ),
     ),
     additional_properties=False,
 )

@@ -1,7 +1,7 @@
 """How a stream gets its records: the bases that the streams' declarations build on.
 
 One record's way: Gong's answer -> `GongClient.pages` -> `records()` of a stream -> `get_records`
--> `post_process` -> the SDK's selection, maps and RECORD message.
+-> `post_process` -> `Shape.of` -> the SDK's stream maps and RECORD message.
 """
 
 from __future__ import annotations
@@ -9,25 +9,27 @@ from __future__ import annotations
 import itertools
 import logging
 import sys
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
-from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.singerlib import Metadata
+from singer_sdk.singerlib import Metadata, RecordMessage
 from typing_extensions import override
 
 from gong_api.command import RunStopped
-from gong_api.errors import GongError, MissingScope, NothingFound
+from gong_api.errors import GongError, NothingFound, ServerFault
 from tap_gong.cost import Cost
+from tap_gong.reading import read
 from tap_gong.report import StreamReport
 from tap_gong.run import widens
 from tap_gong.schemas.ids import text_conversion
+from tap_gong.shape import Shape
 from tap_gong.windows import Bookmark, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     import pendulum
     from singer_sdk.helpers.types import Context, Record
@@ -42,22 +44,41 @@ if TYPE_CHECKING:
 _SAME_INSTANT = timedelta(minutes=1)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A request, or a chain of pages, of those that make up a stream.
+
+    Attributes:
+        path: values for the path's placeholders.
+        params: of the query string.
+        body: of a POST, or of a GET that Gong wants one for.
+        stamp: fields to add to each row, which does not say whose it is.
+    """
+
+    path: Mapping[str, str] | None = None
+    params: Mapping[str, Any] | None = None
+    body: Any = None
+    stamp: Mapping[str, Any] = field(default_factory=dict)
+
+
 class GongStream(Stream):
     """A stream that reads one operation.
 
-    Subclasses declare `name`, `summary`, `operation`, `primary_keys` and `schema`, and either use
-    `records` as it is or say what to ask for.
+    Subclasses declare `name`, `summary`, `operation`, `primary_keys` and `schema`, and say with
+    `parts` what to ask for, if it is more than the operation as it is.
     """
 
     name: str
     operation: Operation
-    summary: ClassVar[str]
+    summary: str
     incremental: ClassVar[str] = ""
+    # Name of the list in `SharedLists` that the stream is made of, where others need it too.
+    shared: ClassVar[str | None] = None
     # Gong's document has some ids as int64; they are strings here all the same.
     ids_may_be_numbers: ClassVar[bool] = False
-
-    # Answers are JSON already: only the root has anything to conform.
-    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.ROOT_ONLY
+    # Without a licence for the product behind it, Gong fails instead of refusing.
+    fails_unlicensed: ClassVar[bool] = False
+    keeps_unknown_fields: ClassVar[bool] = False
 
     _tap: TapGong
     _schema_is_written = False
@@ -77,34 +98,58 @@ class GongStream(Stream):
         """What this run covers."""
         return self._tap.run
 
+    def parts(self) -> Iterable[Part]:
+        """What to ask for: by default the operation as it is."""
+        return (Part(),)
+
     def records(self) -> Iterable[Record]:
         """The stream's records, in any order."""
-        for page in self.pages():
-            yield from page.records
+        if self.shared:
+            yield from self.shared_rows(self.shared)
+            return
+        for part in self.parts():
+            for page in self.pages(part):
+                for row in page.records:
+                    yield {**row, **part.stamp}
 
-    def pages(
-        self,
-        *,
-        operation: Operation | None = None,
-        params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> Iterator[Page]:
-        """Pages of the stream's operation, or of another that it needs.
+    def shared_rows(self, name: str) -> list[Record]:
+        """A list that streams share; its requests are the first's to read it."""
+        lists = self._tap.lists
+        before = lists.requests
+        rows: list[Record] = getattr(lists, name)
+        self.report.requests += lists.requests - before
+        return rows
 
-        None where nothing matches the filters.
-        """
-        operation = operation or self.operation
+    def pages(self, part: Part) -> Iterator[Page]:
+        """Pages of the stream's operation; none where nothing matches the filters."""
+        return read(
+            self.client,
+            self.report,
+            self.operation,
+            path=part.path,
+            params=part.params,
+            body=part.body,
+        )
+
+    def answer(self, part: Part) -> dict[str, Any]:
+        """The answer of an operation that is no list, `{}` where nothing matches."""
         self.report.requests += 1
         try:
-            for page in self.client.pages(operation, params=params, body=body):
-                yield page
-                self.report.requests += bool(page.cursor)
+            return self.client.request(
+                self.operation.method, self.operation.path, params=part.params, body=part.body
+            )
         except NothingFound:
-            return
+            return {}
 
     def cost(self) -> Cost:
-        """What reading the stream would take, found out with a page."""
-        page = next(iter(self.pages()), None)
+        """What reading the stream would take: the pages of a single list, or a request a part."""
+        if self.shared:
+            rows = self.shared_rows(self.shared)
+            return Cost(len(rows), self.report.requests)
+        parts = list(self.parts())
+        if len(parts) != 1:
+            return Cost(0, len(parts))
+        page = next(iter(self.pages(parts[0])), None)
         return Cost.of(0 if page is None else page.total or len(page.records))
 
     @override
@@ -112,13 +157,24 @@ class GongStream(Stream):
         if self.report.failed:
             return
         try:
-            for row in itertools.islice(self.records(), self.run.max_records):
+            for row in itertools.islice(self.records(), self.limit):
                 self.report.records += 1
                 yield row
-        except MissingScope as error:
-            self.fail(error)
         except GongError as error:
-            raise RunStopped(error) from error
+            if not self.is_alone_with(error):
+                raise RunStopped(error) from error
+            self.fail(error)
+
+    @property
+    def limit(self) -> int | None:
+        """How many records this run wants, None for all."""
+        return self.run.max_records
+
+    def is_alone_with(self, error: GongError) -> bool:
+        """Whether an error is this stream's alone, so that the others can go on."""
+        if isinstance(error, ServerFault):
+            return self.fails_unlicensed
+        return error.concerns_operation
 
     def fail(self, error: GongError) -> None:
         """This stream cannot be read; the others go on, the run ends with exit code 1."""
@@ -128,7 +184,10 @@ class GongStream(Stream):
     def emit(self, rows: Iterable[Record]) -> None:
         """Write records outside this stream's own turn: another stream is being synced."""
         self._write_schema_message()
+        most = self.run.max_records
         for row in rows:
+            if most is not None and self.report.records >= most:
+                return
             record = self.post_process(row)
             if record is not None:
                 self._write_record_message(record)
@@ -145,11 +204,41 @@ class GongStream(Stream):
             if ("properties", key) in self.metadata:
                 self.metadata["properties", key].inclusion = Metadata.InclusionType.AUTOMATIC
 
+    @cached_property
+    def shape(self) -> Shape:
+        """What leaves this stream of a record."""
+        return Shape(self.effective_schema, self.mask, keeps_unknown=self.keeps_unknown_fields)
+
+    @override
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage]:
+        # Private: the SDK walks through each record twice, for what is deselected and for types
+        # that JSON does not have, which answers that are JSON cannot hold. Pinned by
+        # tests/test_shape.py.
+        record = self.shape.of(record)
+        for stream_map in self.stream_maps:
+            mapped = stream_map.transform(record)
+            if mapped is not None:
+                yield RecordMessage(
+                    stream=stream_map.stream_alias,
+                    record=mapped,
+                    version=self._stream_version,
+                    time_extracted=datetime.now(timezone.utc),
+                )
+
     @override
     def post_process(self, row: Record, context: Context | None = None) -> Record | None:
         if self.ids_may_be_numbers:
             self._numbers_to_text(row)
+        for key, stand_in in self._key_stand_ins:
+            if row.get(key) is None:
+                row[key] = stand_in
         return row
+
+    @cached_property
+    def _key_stand_ins(self) -> list[tuple[str, Any]]:
+        """What to put where a part of the key is null: targets refuse such rows, or double them."""
+        types = {key: self.schema["properties"][key]["type"] for key in self.primary_keys}
+        return [(key, "" if "string" in types[key] else 0) for key in self.primary_keys]
 
     @cached_property
     def _numbers_to_text(self) -> Callable[[Any], Any]:
@@ -218,7 +307,7 @@ class BookmarkedStream(GongStream):
         return {name: chosen[name] for name in self.known_filters if name in chosen}
 
     def move_bookmark(self, end: pendulum.DateTime) -> None:
-        """Everything before `end` has been emitted: write that down, and a STATE message."""
+        """Everything before `end` has been emitted: write that down for the next STATE message."""
         if self.run.keeps_bookmarks:
             return
         state = self.stream_state
@@ -229,7 +318,6 @@ class BookmarkedStream(GongStream):
         state.pop("filters", None)
         if self.filters:
             state["filters"] = self.filters
-        self.write_state()
 
     def write_state(self) -> None:
         """Write a STATE message, if anything has changed since the last."""
@@ -248,22 +336,29 @@ class UpdatedStream(BookmarkedStream):
     """A whole list with an `updated` field: rows unchanged since the bookmark are not repeated."""
 
     incremental = "`updated`"
-    known_filters = ("workspace_ids",)
+    known_filters: ClassVar[tuple[str, ...]] = ("workspace_ids",)
+    # The field that tells when a row changed.
+    changed: str = "updated"
 
     def listing(self) -> Iterable[Record]:
         """The whole list."""
         return super().records()
+
+    def rows(self, row: Record) -> Iterable[Record]:
+        """What a row of the list yields for this stream: by default itself."""
+        return (row,)
 
     @override
     def records(self) -> Iterable[Record]:
         known = self.bookmark
         newest = known.end if known else None
         for row in self.listing():
-            text = row.get("updated")
-            updated = instant(text, f"updated in {self.name}") if text else None
+            text = row.get(self.changed)
+            updated = instant(text, f"{self.changed} in {self.name}") if text else None
             if updated is None or known is None or updated > known.end:
-                yield row
+                yield from self.rows(row)
             if updated and (newest is None or updated > newest):
                 newest = updated
         if newest:
             self.move_bookmark(min(newest, self.run.now - _SAME_INSTANT))
+            self.write_state()

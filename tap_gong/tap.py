@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import click
 import msgspec
@@ -16,15 +16,18 @@ from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
 from gong_api.command import WORK_LEFT, Interrupted, RunStopped, gong_command, settings_checked
-from gong_api.errors import GongError, MissingScope, SettingsError
+from gong_api.errors import GongError, SettingsError
 from gong_api.settings import connect
-from tap_gong.partitions import Partitions
 from tap_gong.plan import Plan
 from tap_gong.report import as_json
 from tap_gong.run import Run
 from tap_gong.settings import settings_schema
+from tap_gong.shared_lists import SharedLists
+from tap_gong.source import Source
 from tap_gong.stream import GongStream
 from tap_gong.streams import STREAMS
+from tap_gong.streams.custom import custom_streams
+from tap_gong.windowed import Lockstep, WindowedStream
 from tap_gong.writer import WholeLineWriter
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 
     from gong_api.client import GongClient
     from tap_gong.report import StreamReport
+
+
+_SomeSource = TypeVar("_SomeSource", bound=Source)
 
 
 class TapGong(Tap):
@@ -52,12 +58,17 @@ class TapGong(Tap):
     clock: Clock = SystemClock()
 
     def __init__(self, **kwargs: Any) -> None:
+        self._sources: dict[type[Source], Source] = {}
+        self._locksteps: dict[type[Source], Lockstep] = {}
         with settings_checked(self.config_jsonschema):
             super().__init__(**kwargs)
 
     @override
     def discover_streams(self) -> Sequence[GongStream]:
-        return [stream(self) for stream in STREAMS]
+        return [
+            *(stream(self) for stream in STREAMS),
+            *custom_streams(self, {stream.name for stream in STREAMS}),
+        ]
 
     @cached_property
     def run(self) -> Run:
@@ -70,9 +81,44 @@ class TapGong(Tap):
         return connect(self.config, self.clock)
 
     @cached_property
-    def partitions(self) -> Partitions:
-        """What streams fan out over, read once."""
-        return Partitions(self.client, self.run)
+    def lists(self) -> SharedLists:
+        """What several streams fan out over or filter by, read once."""
+        return SharedLists(self.client, self.run)
+
+    def source(self, kind: type[_SomeSource]) -> _SomeSource:
+        """The one source of a kind, shared by all streams made of it."""
+        if kind not in self._sources:
+            self._sources[kind] = kind(self)
+        return cast("_SomeSource", self._sources[kind])
+
+    def readers_of(self, kind: type[Source]) -> list[WindowedStream]:
+        """The selected streams made of a source, in the order of `STREAMS`."""
+        return self._readers.get(kind, [])
+
+    @cached_property
+    def _readers(self) -> dict[type[Source], list[WindowedStream]]:
+        readers: dict[type[Source], list[WindowedStream]] = {}
+        for kind in STREAMS:
+            stream = self.streams[kind.name]
+            if stream.selected and isinstance(stream, WindowedStream):
+                readers.setdefault(stream.made_of, []).append(stream)
+        return readers
+
+    @cached_property
+    def wants_speakers(self) -> bool:
+        """Whether a stream is selected that names speakers."""
+        return any(reader.wants_speakers for kind in self._readers.values() for reader in kind)
+
+    def lockstep(self, stream: WindowedStream) -> Lockstep:
+        """The streams that are read together with one, all of them where it is the first."""
+        if stream.ABORT_AT_RECORD_COUNT is not None:
+            return Lockstep([stream], [stream.source])
+        root = root_of(stream.made_of)
+        if root not in self._locksteps:
+            kinds = [kind for kind in self._readers if root_of(kind) is root]
+            members = [reader for kind in kinds for reader in self._readers[kind]]
+            self._locksteps[root] = Lockstep(members, [self.source(kind) for kind in kinds])
+        return self._locksteps[root]
 
     @classmethod
     @override
@@ -131,7 +177,7 @@ class TapGong(Tap):
             tap.write_schemas()
             ctx.exit()
         tap.check()
-        tap.run_connection_test()
+        tap.run_sync_dry_run(1, streams=list(tap.selected.values()))
         for name, stream in tap.selected.items():
             found = "a record" if stream.report.records else "nothing"
             tap.logger.info("%s: %s", name, stream.report.failed or f"read, {found}")
@@ -186,7 +232,7 @@ class TapGong(Tap):
         """
         _ = self.run, self.client
         if self.config.get("workspace_ids"):
-            _ = self.partitions.workspaces
+            _ = self.lists.workspaces
 
     def plan(self) -> Plan:
         """What a run would cost, found out with a page or so of each selected stream."""
@@ -194,7 +240,9 @@ class TapGong(Tap):
         for name, stream in self.selected.items():
             try:
                 costs[name] = stream.cost()
-            except MissingScope as error:  # noqa: PERF203
+            except GongError as error:  # noqa: PERF203
+                if not stream.is_alone_with(error):
+                    raise
                 stream.fail(error)
         return Plan(
             costs,
@@ -230,6 +278,8 @@ class TapGong(Tap):
     @property
     def reports(self) -> dict[str, StreamReport]:
         """What each selected stream did, by name."""
+        for stream in self.selected.values():
+            stream.report.unknown_fields = sorted(stream.shape.unknown)
         return {name: stream.report for name, stream in self.selected.items()}
 
     @property
@@ -256,6 +306,13 @@ class TapGong(Tap):
         """
         for name, report in self.reports.items():
             self.logger.info("%s: %s", name, report)
+            if report.unknown_fields:
+                self.logger.warning(
+                    "%s: Gong sends fields that this version does not know: %s. Those at the top "
+                    "level are left out; a newer version may have them",
+                    name,
+                    ", ".join(report.unknown_fields),
+                )
         private = sum(report.private for report in self.reports.values())
         if private:
             self.logger.info(
@@ -274,6 +331,11 @@ class TapGong(Tap):
         if path:
             content = msgspec.json.encode(as_json(self.reports, client, end=end))
             Path(path).write_bytes(msgspec.json.format(content, indent=2))
+
+
+def root_of(kind: type[Source]) -> type[Source]:
+    """The source whose windows a source shares."""
+    return kind if kind.follows is None else root_of(kind.follows)
 
 
 def _object(file: IO[str] | None, option: str) -> dict[str, Any] | None:

@@ -1,117 +1,80 @@
-"""Streams that Gong filters by time, read window after window.
+"""Streams that are read window after window.
 
-Streams that belong together (calls and their transcripts) are read in lockstep: all of them for
-one window before the next, so that what one learns of a window is at hand for the other and then
-forgotten. Memory does not grow with the length of a run.
+All streams made of one source, and of those that follow it (calls, their transcripts, and the
+tables made of either), are read in lockstep: all of them for one window before the next. What one
+learns of a window is at hand for the others and then forgotten, a page is asked for once however
+many streams are made of it, and memory does not grow with the length of a run.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+import itertools
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from gong_api.errors import CursorExpired, MissingScope
+from gong_api.errors import CursorExpired, GongError
 from tap_gong.cost import Cost
+from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
-from tap_gong.windows import TOO_FULL, Slices, Window, count_windows, time_filter
+from tap_gong.windows import Slices, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator
 
     import pendulum
     from singer_sdk.helpers.types import Record
 
-    from gong_api.operation import Page
-    from tap_gong.tap import TapGong
-
-
-# Beyond this, asking where the calls begin is cheaper than reading windows that may be empty.
-_WORTH_ASKING = timedelta(days=90)
-
-
-class TooFull(Exception):
-    """A window announces more records than one chain of pages should carry."""
-
-    def __init__(self, records: int) -> None:
-        super().__init__(records)
-        self.records = records
-
 
 class WindowedStream(BookmarkedStream):
-    """A stream that Gong filters by time.
+    """A stream made of the records of a source.
 
     Attributes:
-        follows: name of the stream with which it is read in lockstep.
+        made_of: the source.
+        call_parts: names of `call_content`, and `context`, that it is made of.
+        wants_speakers: whether names of speakers are looked up for it.
     """
 
     incremental = "windowed"
-    follows: ClassVar[str | None] = None
-    known_filters: ClassVar[tuple[str, ...]] = (
-        "workspace_ids",
-        "primary_user_ids",
-        "private_calls",
-    )
+    made_of: ClassVar[type[Source]]
+    call_parts: ClassVar[tuple[str, ...]] = ()
+    wants_speakers: ClassVar[bool] = False
 
-    def __init__(self, tap: TapGong) -> None:
-        super().__init__(tap)
-        self.announced = 0
-        self.reached: pendulum.DateTime | None = None
+    @property
+    def source(self) -> Source:
+        """The source, shared by all streams made of it."""
+        return self._tap.source(self.made_of)
 
-    def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
-        """The records of one window, in any order.
+    @property
+    @override
+    def filters(self) -> dict[str, Any]:
+        known = self.made_of.known_filters
+        return {name: value for name, value in self.run.filters.items() if name in known}
 
-        Args:
-            window: which.
-            may_cut: whether `TooFull` may be raised before the first record.
-        """
-        for page in self.window_pages(window, may_cut=may_cut):
-            yield from page.records
-
-    def window_pages(self, window: Window, *, may_cut: bool) -> Iterator[Page]:
-        """The pages of one window, of all workspaces that are asked for."""
-        for part in self.workspaces():
-            filters = {**self.span_filter(window), **part, **self.more_filters()}
-            for page in self.filtered_pages(filters):
-                if may_cut and (page.total or 0) > TOO_FULL:
-                    raise TooFull(page.total or 0)
-                may_cut = False
-                yield page
-
-    def filtered_pages(self, filters: Mapping[str, Any]) -> Iterator[Page]:
-        """The pages that match a filter; counts what they announce and hold."""
-        for number, page in enumerate(self.pages(**self.arguments(filters))):
-            if number == 0:
-                self.announced += page.total or 0
-                self.report.announced += page.total or 0
-            self.report.seen += len(page.records)
-            yield page
-
-    def arguments(self, filters: Mapping[str, Any]) -> dict[str, Any]:
-        """How the operation takes a filter: by default in the body of a POST."""
-        return {"body": {"filter": filters}}
-
-    def more_filters(self) -> Mapping[str, Any]:
-        """Filters beside the window and the workspace."""
-        return {}
-
-    def after_windows(self) -> Iterable[Record]:
-        """What is read when all windows are done, if anything."""
-        return ()
-
-    def end_window(self, window: Window) -> None:
-        """A window has been wholly emitted; its bookmark is about to be written."""
+    def rows(self, record: Record) -> Iterable[Record]:
+        """What a record of the source yields for this stream: by default itself."""
+        return (record,)
 
     @override
     def records(self) -> Iterable[Record]:
-        if self.run.call_ids:
-            return self.records_by_id(self.run.call_ids)
-        return Lockstep(self, self._followers()).records()
+        return self._tap.lockstep(self).records(self)
 
-    def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
-        """The records of the calls that the setting `call_ids` names."""
-        raise NotImplementedError
+    @property
+    @override
+    def limit(self) -> int | None:
+        # The lockstep counts for each of its streams.
+        return None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `max_records` are reached."""
+        most = self.run.max_records
+        return most is not None and self.report.records >= most
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the stream can and should be read further."""
+        return self.report.failed is None and not self.is_full
 
     def wanted_from(self) -> pendulum.DateTime | None:
         """From when on this run wants records, None for all there are."""
@@ -123,126 +86,138 @@ class WindowedStream(BookmarkedStream):
         return max(start, resumed) if start else resumed
 
     def start(self) -> pendulum.DateTime:
-        """Where this run's windows begin: not before the company's first call."""
-        if self.reached:
-            return self.reached
-        wanted = self.wanted_from()
-        if wanted and self.run.end - wanted <= _WORTH_ASKING:
-            return wanted
-        earliest = self.earliest()
-        return max(wanted, earliest) if wanted else earliest
-
-    def earliest(self) -> pendulum.DateTime:
-        """Before this there can be no record: the company's first call."""
-        return self._tap.partitions.history.start
+        """Where this run's windows begin."""
+        return self.source.begin(self.wanted_from())
 
     @override
     def cost(self) -> Cost:
-        if self.run.call_ids:
-            return Cost.of(len(self.run.call_ids))
-        span = Window(self.start(), self.run.end)
-        if span.start >= span.end:
+        source = self.source
+        if self is not next(iter(source.readers), self):
             return Cost(0, 0)
-        total = 0
-        for part in self.workspaces():
-            filters = {**self.span_filter(span), **part, **self.more_filters()}
-            page = next(iter(self.filtered_pages(filters)), None)
-            total += 0 if page is None else page.total or len(page.records)
-        return Cost.of(total, windows=count_windows(span, total))
-
-    def workspaces(self) -> list[dict[str, str]]:
-        """What to add to a filter, a request each."""
-        if "workspace_ids" not in self.known_filters:
-            return [{}]
-        return self._tap.partitions.workspace_filters
-
-    def span_filter(self, span: Window) -> Mapping[str, Any]:
-        """How the operation is told a range of time."""
-        return time_filter(span)
-
-    def expected_records(self, span: Window) -> int | None:
-        """How many records a span may hold, as far as is known already."""
-        return self._tap.partitions.expected_calls(span)
-
-    def _followers(self) -> list[WindowedStream]:
-        """Streams to be read in lockstep with this one; none where a run only samples."""
-        if self.run.keeps_bookmarks or self.ABORT_AT_RECORD_COUNT is not None:
-            return []
-        return [
-            stream
-            for stream in self._tap.streams.values()
-            if isinstance(stream, WindowedStream)
-            and stream.follows == self.name
-            and stream.selected
-        ]
+        if self.run.call_ids and source.is_about_calls:
+            return Cost.of(len(self.run.call_ids))
+        span = Window(min(reader.start() for reader in source.readers), source.end())
+        return source.cost(span) if span.start < span.end else Cost(0, 0)
 
 
 class Lockstep:
     """Windowed streams read together.
 
+    The stream whose turn it is yields its rows to the SDK; the others emit theirs meanwhile.
+
     Args:
-        leader: the stream whose turn it is; its records are yielded.
-        followers: streams that emit theirs meanwhile, in this order.
+        members: the streams.
+        sources: what they are made of, in the order in which a window is read.
     """
 
-    def __init__(self, leader: WindowedStream, followers: list[WindowedStream]) -> None:
-        self._leader = leader
-        self._members = [leader, *followers]
-        self._run = leader.run
+    def __init__(self, members: list[WindowedStream], sources: list[Source]) -> None:
+        self._members = members
+        self._sources = sources
+        self._run = members[0].run
+        self._leader = members[0]
+        self._is_done = False
 
-    def records(self) -> Iterator[Record]:
-        """The leader's records; the followers' are emitted between them."""
-        starts = [member.start() for member in self._members]
-        span = Window(min(starts), self._run.end)
-        slices = Slices(
-            span,
-            cuts=starts,
-            expected=self._leader.expected_records(span),
-        )
+    def records(self, leader: WindowedStream) -> Iterator[Record]:
+        """Read all members, once; yields the leader's rows."""
+        if self._is_done:
+            return
+        self._is_done = True
+        self._leader = leader
+        try:
+            yield from self._all_records()
+        except GongError as error:
+            # What is asked for before the windows, such as the time zone, concerns all of them.
+            if not error.concerns_operation:
+                raise
+            for member in self._members:
+                if member.report.failed is None:
+                    member.fail(error)
+
+    def _all_records(self) -> Iterator[Record]:
+        if self._run.call_ids and self._sources[0].is_about_calls:
+            for source in self._sources:
+                rows = source.records_by_id(self._run.call_ids)
+                yield from self._feed(rows, self._readers(source, self._members))
+            return
+        yield from self._windows()
+        if self._run.keeps_bookmarks:
+            return
+        for source in self._sources:
+            source.present = None
+            readers = self._readers(source, self._members)
+            if readers:
+                yield from self._feed(source.after_windows(), readers)
+        self._leader.write_state()
+
+    def _windows(self) -> Iterator[Record]:
+        starts = {member.name: member.start() for member in self._members}
+        first = self._sources[0]
+        slices = first.slices(Window(min(starts.values()), first.end()), starts.values())
         for window in slices:
             due = [
                 member
-                for member, start in zip(self._members, starts, strict=True)
-                if start <= window.start and member.report.failed is None
+                for member in self._members
+                if starts[member.name] <= window.start and member.may_go_on
             ]
+            if all(not member.may_go_on for member in self._members):
+                return
             rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
             if not (yield from whole(self._leader, slices, window, rows)):
                 continue
+            for source in self._sources:
+                if self._readers(source, due):
+                    source.end_window(window)
             for member in due:
-                if member.report.failed is not None:
-                    continue
-                member.end_window(window)
-                member.report.windows += 1
-                member.reached = window.end
-                member.move_bookmark(window.end)
-            slices.finished(window, max(member.announced for member in due))
-        for member in self._members:
-            if member.report.failed is None:
-                yield from self._rows(member, member.after_windows())
-                member.write_state()
+                if member.report.failed is None:
+                    member.report.windows += 1
+                    member.move_bookmark(window.end)
+            self._leader.write_state()
+            slices.finished(window, max(source.announced for source in self._sources))
 
     def _window_rows(
         self, due: list[WindowedStream], window: Window, *, may_cut: bool
     ) -> Iterator[Record]:
-        for member in due:
-            member.announced = 0
-            # Once rows are out, cutting the window would only repeat them.
-            rows = member.window_records(window, may_cut=may_cut and member is due[0])
-            yield from self._rows(member, rows)
+        for source in self._sources:
+            source.present = window
+            source.announced = 0
+            readers = self._readers(source, due)
+            if readers:
+                # Once rows are out, cutting the window would only repeat them.
+                rows = source.window_records(window, may_cut=may_cut)
+                may_cut = False
+                yield from self._feed(rows, readers)
 
-    def _rows(self, member: WindowedStream, rows: Iterable[Record]) -> Iterator[Record]:
-        """Yield the leader's rows, emit a follower's."""
-        if member is self._leader:
-            yield from rows
-            return
+    @staticmethod
+    def _readers(source: Source, members: list[WindowedStream]) -> list[WindowedStream]:
+        return [
+            member for member in members if member.source is source and member.report.failed is None
+        ]
+
+    def _leader_may_go_on(self, _: Record) -> bool:
+        return not self._leader.is_full
+
+    def _feed(self, records: Iterable[Record], readers: list[WindowedStream]) -> Iterator[Record]:
+        """Hand each record to the streams made of it."""
         try:
-            member.emit(rows)
-        except MissingScope as error:
-            member.fail(error)
+            for record in records:
+                for reader in readers:
+                    if reader is self._leader:
+                        yield from itertools.takewhile(self._leader_may_go_on, reader.rows(record))
+                    else:
+                        reader.emit(reader.rows(record))
+                if all(reader.is_full for reader in readers):
+                    return
+        except CursorExpired:
+            raise
+        except GongError as error:
+            if not error.concerns_operation:
+                raise
+            for reader in readers:
+                reader.fail(error)
 
 
 def whole(
-    stream: WindowedStream, slices: Slices, window: Window, rows: Iterable[Record]
+    stream: BookmarkedStream, slices: Slices, window: Window, rows: Iterable[Record]
 ) -> Generator[Record, None, bool]:
     """Yield a window's rows.
 

@@ -84,8 +84,7 @@ class Slices:
         # A holiday must not be taken for the rule: grow twofold at most.
         self._length = min(_ideal_length(window, records), self._length * 2)
 
-    @staticmethod
-    def may_cut(window: Window) -> bool:
+    def may_cut(self, window: Window) -> bool:
         """Whether a window is long enough to be cut smaller."""
         return window.length > _SHORTEST
 

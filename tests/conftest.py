@@ -33,6 +33,10 @@ def company() -> Iterator[Sandbox]:
     with Sandbox(
         calls=260, days=60, seed=7, now=NOW, requests_per_second=0, daily_requests=0
     ) as sandbox:
+        data = sandbox.company
+        users = [user["id"] for user in data.users(now=NOW)[:2]]
+        for slot in data.slots(None, None, now=NOW)[:3]:
+            data.access.grant(slot.id, users)
         yield sandbox
 
 

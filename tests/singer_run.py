@@ -15,6 +15,8 @@ class Output:
     def __init__(self, *, break_after: int | None = None) -> None:
         self.messages: list[dict[str, Any]] = []
         self.break_after = break_after
+        self.failed: list[str] = []
+        self.unknown_fields: dict[str, list[str]] = {}
 
     def write_message(self, message: Any) -> None:
         if self.break_after is not None and len(self.messages) >= self.break_after:
@@ -61,4 +63,8 @@ def run_tap(
             stream.selected = stream.name in streams
     tap.sync_all()
     tap.client.close()
+    output.failed = tap.failed
+    output.unknown_fields = {
+        name: report.unknown_fields for name, report in tap.reports.items() if report.unknown_fields
+    }
     return output

@@ -9,7 +9,7 @@ import pytest
 
 from gong_api.command import RunStopped
 from gong_sandbox import Sandbox
-from tap_gong import windowed
+from tap_gong import source
 from tests.conftest import NOW, settings
 from tests.singer_run import Output, run_tap
 
@@ -144,7 +144,7 @@ def test_a_stream_selected_later_gets_its_history(sandbox):
 
 
 def test_a_window_with_too_many_calls_is_cut_before_it_is_read(company, monkeypatch):
-    monkeypatch.setattr(windowed, "TOO_FULL", 90)
+    monkeypatch.setattr(source, "TOO_FULL", 90)
     company.clear_requests()
     config = settings(company, start_date="2026-01-01", end_date=NOW.isoformat())
     output = run_tap(config, streams=BOTH)

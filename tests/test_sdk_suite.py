@@ -16,9 +16,26 @@ _sandbox = Sandbox(
 ).start()
 atexit.register(_sandbox.stop)
 
+_config = settings(_sandbox, end_date=NOW.isoformat())
+_catalog = TapGong(config=_config).catalog_dict
+for _entry in _catalog["streams"]:
+    for _part in _entry["metadata"]:
+        _part["metadata"]["selected"] = True
+
 TestTapGong = get_tap_test_class(
     TapGong,
-    config=settings(_sandbox, end_date=NOW.isoformat()),
-    suite_config=SuiteConfig(max_records_limit=150),
+    config=_config,
+    catalog=_catalog,
+    suite_config=SuiteConfig(
+        max_records_limit=150,
+        # They need subjects, or something that was written before: see test_streams.py.
+        ignore_no_records_for_streams=[
+            "call_user_access",
+            "crm_objects",
+            "email_address_references",
+            "flow_prospects",
+            "phone_number_references",
+        ],
+    ),
     parse_env_config=False,
 )

@@ -11,7 +11,11 @@ from tap_gong.windows import instant
 from tests.conftest import NOW, settings
 from tests.singer_run import Output, run_tap
 
-WINDOWED = {stream.name for stream in STREAMS if stream.incremental == "windowed"}
+WINDOWED = {
+    stream.name
+    for stream in STREAMS
+    if stream.incremental == "windowed" and stream.selected_by_default
+}
 UPDATED = {stream.name for stream in STREAMS if "updated" in stream.incremental}
 
 

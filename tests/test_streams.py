@@ -1,4 +1,4 @@
-"""Each core stream against the sandbox: whole, valid by its own schema, uniquely keyed."""
+"""Each stream against the sandbox: whole, valid by its own schema, uniquely keyed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,24 @@ from tests.singer_run import run_tap
 
 @pytest.fixture(scope="module")
 def output(company):
-    return run_tap(settings(company, end_date=NOW.isoformat()))
+    return run_tap(subjects(company), streams={stream.name for stream in STREAMS})
+
+
+def subjects(company):
+    """Settings that name somebody and something for the streams that look things up."""
+    data = company.company
+    calls = [data.extensive(slot, now=NOW) for slot in data.slots(None, None, now=NOW)]
+    parties = [p for c in calls for p in c.get("parties", []) if p.get("affiliation") == "External"]
+    accounts = objects_of(calls)
+    people = objects_of(parties)
+    return settings(
+        company,
+        end_date=NOW.isoformat(),
+        crm_object_ids=accounts[:3],
+        crm_prospect_ids=people,
+        email_addresses=[next(p["emailAddress"] for p in parties if p.get("emailAddress"))],
+        phone_numbers=[next(p["phoneNumber"] for p in parties if p.get("phoneNumber"))],
+    )
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
@@ -32,6 +49,18 @@ def test_records_are_valid_and_uniquely_keyed(output, stream):
     assert len(set(keys)) == len(keys)
     assert all(part is not None for key in keys for part in key)
     assert schema["key_properties"] == list(stream.primary_keys)
+
+
+def objects_of(things):
+    """Ids of the CRM objects that calls or parties have."""
+    return sorted(
+        {
+            found["objectId"]
+            for thing in things
+            for system in thing.get("context", [])
+            for found in system["objects"]
+        }
+    )
 
 
 def test_every_call_and_transcript_that_the_sandbox_holds_is_there(company, output):
@@ -80,10 +109,15 @@ def test_numbers_keep_their_exact_value(output):
 
 def test_each_list_is_asked_for_once(company):
     company.clear_requests()
-    run_tap(settings(company, end_date=NOW.isoformat()))
+    run_tap(subjects(company), streams={stream.name for stream in STREAMS})
     paths = [entry.path for entry in company.requests]
     for path in ("/v2/workspaces", "/v2/settings/scorecards", "/v2/settings/trackers", "/v2/users"):
         assert paths.count(path) == 1, path
+    assert paths.count("/v2/crm/integrations") == 2  # Its own stream, and for the others.
+    active = [user for user in company.company.users(now=NOW) if user["active"]]
+    for path in ("/v2/flows", "/v2/flows/folders", "/v2/tasks"):
+        assert paths.count(path) == len(active), path
+    assert paths.count("/v2/meetings/integration/status") == 1
     assert paths.count("/v2/library/folders") == len(company.company.workspaces())
     assert paths.count("/v2/library/folder-content") == len(company.company.folders())
     # 260 calls are three pages; two more requests find the oldest call and nothing before it.

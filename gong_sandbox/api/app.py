@@ -7,10 +7,28 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gong_sandbox.api import calls, library, settings, stats, users, workspaces
+from gong_sandbox.api import (
+    access,
+    calls,
+    coaching,
+    crm,
+    flows,
+    library,
+    logs,
+    meetings,
+    outcomes,
+    permissions,
+    privacy,
+    settings,
+    stats,
+    tasks,
+    uploads,
+    users,
+    workspaces,
+)
 from gong_sandbox.api.answers import Refusal, refused
 from gong_sandbox.api.front_page import front_page
-from gong_sandbox.api.gateway import Handler, Operation, authenticate
+from gong_sandbox.api.gateway import Handler, Operation, Reader, authenticate
 from gong_sandbox.api.oauth import token
 from gong_sandbox.api.site import RequestLogEntry
 
@@ -26,12 +44,65 @@ _TOKEN_PATH = "/oauth2/generate-customer-token"  # noqa: S105
 
 OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
     ("GET", "/v2/calls", calls.list_calls, "api:calls:read:basic"),
+    ("POST", "/v2/calls", uploads.create_call, "api:calls:create"),
+    ("PUT", "/v2/calls/{id}/media", uploads.add_media, "api:calls:create"),
+    ("POST", "/v2/calls/users-access", access.list_access, "api:call-user-access:read"),
+    ("PUT", "/v2/calls/users-access", access.grant_access, "api:call-user-access:write"),
+    ("DELETE", "/v2/calls/users-access", access.revoke_access, "api:call-user-access:write"),
     ("GET", "/v2/calls/{id}", calls.get_call, "api:calls:read:basic"),
     ("POST", "/v2/calls/extensive", calls.list_calls_extensive, "api:calls:read:extensive"),
     ("POST", "/v2/calls/transcript", calls.list_transcripts, "api:calls:read:transcript"),
+    (
+        "GET",
+        "/v2/calls/manual-crm-associations",
+        crm.list_manual_associations,
+        "api:crm-calls:manual-association:read",
+    ),
+    ("GET", "/v2/crm/integrations", crm.list_integrations, "api:crm:integrations:read"),
+    ("GET", "/v2/crm/entity-schema", crm.get_entity_schema, "api:crm:schema"),
+    ("GET", "/v2/crm/entities", crm.get_entities, "api:crm:get-objects"),
+    ("GET", "/v2/crm/request-status", crm.get_request_status, "api:crm:upload"),
+    ("GET", "/v2/flows", flows.list_flows, "api:flows:read"),
+    ("GET", "/v2/flows/folders", flows.list_folders, "api:flows:read"),
+    ("POST", "/v2/flows/prospects", flows.list_prospects, "api:flows:read"),
+    ("POST", "/v2/flows/steps", flows.list_steps, "api:flows:read"),
+    ("POST", "/v2/tasks", tasks.list_tasks, "api:tasks:read"),
+    (
+        "GET",
+        "/v2/data-privacy/data-for-email-address",
+        privacy.get_data_for_email,
+        "api:data-privacy:read",
+    ),
+    (
+        "GET",
+        "/v2/data-privacy/data-for-phone-number",
+        privacy.get_data_for_phone,
+        "api:data-privacy:read",
+    ),
+    (
+        "POST",
+        "/v2/meetings/integration/status",
+        meetings.get_integration_status,
+        "api:meetings:integration:status",
+    ),
+    ("GET", "/v2/settings/briefs", settings.list_briefs, "api:ai-briefer:read"),
     ("GET", "/v2/users", users.list_users, "api:users:read"),
     ("POST", "/v2/users/extensive", users.list_users_extensive, "api:users:read"),
     ("GET", "/v2/users/{id}", users.get_user, "api:users:read"),
+    (
+        "GET",
+        "/v2/all-permission-profiles",
+        permissions.list_profiles,
+        "api:permission-profile:read",
+    ),
+    ("GET", "/v2/permission-profile", permissions.get_profile, "api:permission-profile:read"),
+    ("POST", "/v2/permission-profile", permissions.create_profile, "api:permission-profile:write"),
+    ("PUT", "/v2/permission-profile", permissions.update_profile, "api:permission-profile:write"),
+    ("GET", "/v2/permission-profile/users", permissions.list_profile_users, "api:users:read"),
+    ("GET", "/v2/users/{id}/settings-history", users.list_settings_history, "api:users:read"),
+    ("GET", "/v2/logs", logs.list_logs, "api:logs:read"),
+    ("GET", "/v2/coaching", coaching.list_coaching, "api:coaching:read"),
+    ("GET", "/v2/call-outcomes", outcomes.list_outcomes, "api:call-outcomes:read"),
     ("GET", "/v2/workspaces", workspaces.list_workspaces, "api:workspaces:read"),
     ("GET", "/v2/library/folders", library.list_folders, "api:library:read"),
     ("GET", "/v2/library/folder-content", library.list_folder_content, "api:library:read"),
@@ -39,11 +110,32 @@ OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
     ("GET", "/v2/settings/trackers", settings.list_trackers, "api:settings:trackers:read"),
     (
         "POST",
+        "/v2/stats/activity/aggregate",
+        stats.list_activity,
+        "api:stats:user-actions",
+    ),
+    (
+        "POST",
+        "/v2/stats/activity/aggregate-by-period",
+        stats.list_activity_by_period,
+        "api:stats:user-actions",
+    ),
+    (
+        "POST",
+        "/v2/stats/activity/day-by-day",
+        stats.list_activity_day_by_day,
+        "api:stats:user-actions:detailed",
+    ),
+    ("POST", "/v2/stats/interaction", stats.list_interaction, "api:stats:interaction"),
+    (
+        "POST",
         "/v2/stats/activity/scorecards",
         stats.list_answered_scorecards,
         "api:stats:scorecards",
     ),
 )
+# What takes its body in otherwise than as JSON.
+_READERS: dict[Handler, Reader] = {uploads.add_media: uploads.read_media}
 
 
 def application(site: Site) -> Starlette:
@@ -51,7 +143,9 @@ def application(site: Site) -> Starlette:
     # Ids are numbers, so that /v2/calls/extensive is no call's, whatever the verb.
     routes = [
         Route(
-            path.replace("{id}", "{id:int}"), _endpoint(Operation(handler, scope)), methods=[method]
+            path.replace("{id}", "{id:int}"),
+            _endpoint(Operation(handler, scope, _READERS.get(handler))),
+            methods=[method],
         )
         for method, path, handler, scope in OPERATIONS
     ]

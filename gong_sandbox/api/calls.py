@@ -196,7 +196,7 @@ class Selection:
         if self._comments:
             chosen["collaboration"] = whole.get("collaboration") or {}
         if self.media:
-            chosen["media"] = _links(slot, now)
+            chosen["media"] = _links(slot, now, video=whole["metaData"]["media"] == "Video")
         return chosen
 
     def _content_of(self, content: dict[str, Any]) -> dict[str, Any]:
@@ -237,12 +237,12 @@ def _without_occurrences(tracker: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _links(slot: CallSlot, now: datetime) -> dict[str, str]:
+def _links(slot: CallSlot, now: datetime, *, video: bool) -> dict[str, str]:
     """Presigned links: good for eight hours, different at every request."""
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     query = f"X-Amz-Date={stamp}&X-Amz-Expires=28799&X-Amz-Signature="
     base = f"https://media.sandbox.example/{slot.id}"
     links = {"audioUrl": f"{base}/audio.mp3?{query}{secrets.token_hex(32)}"}
-    if slot.scheduled == slot.filter_time != slot.started:
+    if video:
         links["videoUrl"] = f"{base}/video.mp4?{query}{secrets.token_hex(32)}"
     return links

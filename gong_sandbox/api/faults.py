@@ -1,4 +1,8 @@
-"""Faults on demand: what goes wrong between a client and Gong."""
+"""Faults on demand: what goes wrong between a client and Gong.
+
+Behind `html`, `no-list`, `truncated` and `reset-after` Gong has acted on the request; of those that
+it refuses, and behind `reset`, which breaks the connection at once, it has not.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ KINDS = (
     "no-list",
     "truncated",
     "reset",
+    "reset-after",
     "stall",
     "expired-cursor",
 )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 
 from gong_sandbox.api.answers import Refusal
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 BAD_JSON = "Json parse error, verify Json format matches the API description."
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def filter_of(body: Any) -> dict[str, Any]:
@@ -75,6 +79,18 @@ def day(given: dict[str, Any], name: str) -> date | None:
         raise Refusal(400, f"filter.{name}: must be a date of the form YYYY-MM-DD") from None
 
 
+def required_day(given: dict[str, Any], name: str) -> date:
+    """A date, YYYY-MM-DD, that must be there.
+
+    Raises:
+        Refusal: 400, it is missing or malformed.
+    """
+    found = day(given, name)
+    if found is None:
+        raise Refusal(400, f"filter.{name}: must not be null")
+    return found
+
+
 def ids(given: dict[str, Any], name: str, *, prefix: str = "filter.") -> set[str] | None:
     """A list of ids, None where not given or empty.
 
@@ -103,6 +119,95 @@ def choice(given: dict[str, Any], name: str, allowed: tuple[str, ...], default: 
     if value not in allowed:
         raise Refusal(400, BAD_JSON)
     return str(value)
+
+
+def required(given: Mapping[str, Any], name: str, *, prefix: str = "") -> str:
+    """A text that must be there.
+
+    Raises:
+        Refusal: 400, it is missing, empty or no text.
+    """
+    value = given.get(name)
+    if value is None or value == "":
+        raise Refusal(400, f"{prefix}{name}: must not be null")
+    if not isinstance(value, str):
+        raise Refusal(400, BAD_JSON)
+    return value
+
+
+def email(given: Mapping[str, Any], name: str) -> str:
+    """An address that must be there.
+
+    Raises:
+        Refusal: 400, it is missing or no address.
+    """
+    value = required(given, name)
+    if not _EMAIL.fullmatch(value):
+        raise Refusal(400, f"{value} is not a valid email address")
+    return value
+
+
+def texts(body: Any, name: str) -> list[str]:
+    """A list of texts in a body that must be there.
+
+    Raises:
+        Refusal: 400, it is missing or no such list.
+    """
+    if not isinstance(body, dict):
+        raise Refusal(400, BAD_JSON)
+    value = body.get(name)
+    if value is None:
+        raise Refusal(400, f"{name}: must not be null")
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Refusal(400, BAD_JSON)
+    return value
+
+
+def choices(given: dict[str, Any], name: str, allowed: tuple[str, ...]) -> set[str]:
+    """Some of a closed set of words, at least one.
+
+    Raises:
+        Refusal: 400.
+    """
+    value = given.get(name)
+    if not value:
+        raise Refusal(400, f"filter.{name}: must not be {'null' if value is None else 'empty'}")
+    if not isinstance(value, list) or not all(item in allowed for item in value):
+        raise Refusal(400, BAD_JSON)
+    return set(value)
+
+
+def is_gong_id(text: str) -> bool:
+    """Whether a text is a number as ids are: of 63 bits at most."""
+    return text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < 2**63
+
+
+def gong_ids(given: dict[str, Any], name: str, *, prefix: str = "") -> list[str]:
+    """A list of ids that must be there, though it may be empty.
+
+    Raises:
+        Refusal: 400, it is missing or no list of ids.
+    """
+    value = given.get(name)
+    if value is None:
+        raise Refusal(400, f"{prefix}{name}: must not be null")
+    if not isinstance(value, list) or not all(
+        isinstance(item, str) and is_gong_id(item) for item in value
+    ):
+        raise Refusal(400, BAD_JSON)
+    return value
+
+
+def instant(text: str | None, name: str) -> datetime:
+    """A date-time that must be there.
+
+    Raises:
+        Refusal: 400, it is missing or malformed.
+    """
+    found = _instant(text, name)
+    if found is None:
+        raise Refusal(400, f"{name}: must be a date and time in ISO-8601 format")
+    return found
 
 
 def moment(text: str) -> datetime:

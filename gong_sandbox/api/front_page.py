@@ -30,6 +30,9 @@ td, th {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 <p>A made-up company behind Gong's API, at <code>{url}</code>. Its clock says {now} (UTC), its
 time zone is {zone}. The key pair is what the command that started it printed.</p>
 <h2>What it holds</h2><table class="counts">{counts}</table>
+<h2>Calls created through the API</h2><table class="counts">{created}</table>
+<h2>The last writes</h2>
+<table><tr><th>time</th><th>request</th><th>made</th></tr>{writes}</table>
 <h2>The last requests</h2>
 <table><tr><th>time</th><th>request</th><th>answer</th></tr>{requests}</table>
 </body></html>
@@ -52,9 +55,18 @@ async def front_page(request: Request) -> HTMLResponse:
         "Reviews": len(site.company.answered_scorecards(now=now)),
         "Trackers": len(site.company.trackers()),
         "Library folders": len(site.company.folders()),
+        "Permission profiles": len(site.company.profiles),
+        "Calls opened to single users": len(site.company.access),
     }
+    created = site.company.uploads.counts(now)
     with site.log_lock:
         last = list(islice(reversed(site.log), _SHOWN))
+        made = list(islice((entry for entry in reversed(site.log) if entry.made), _SHOWN))
+    writes = [
+        f"<tr><td>{entry.at:%H:%M:%S}</td><td>{html.escape(f'{entry.method} {entry.path}')}</td>"
+        f"<td>{html.escape(entry.made or '')}</td></tr>"
+        for entry in made
+    ]
     rows = [
         f"<tr><td>{entry.at:%H:%M:%S}</td><td>{html.escape(f'{entry.method} {entry.path}')}</td>"
         f"<td{' class=bad' if not 200 <= entry.status < 400 else ''}>"
@@ -67,6 +79,8 @@ async def front_page(request: Request) -> HTMLResponse:
             now=f"{now:%Y-%m-%d %H:%M}",
             zone=html.escape(site.company.timezone),
             counts="".join(f"<tr><td>{k}</td><td>{v:,}</td></tr>" for k, v in counts.items()),
+            created="".join(f"<tr><td>{k}</td><td>{v:,}</td></tr>" for k, v in created.items()),
+            writes="".join(writes) or "<tr><td colspan=3>none yet</td></tr>",
             requests="".join(rows) or "<tr><td colspan=3>none yet</td></tr>",
         )
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
 from gong_sandbox.api.answers import Refusal, answer, refused
@@ -21,12 +22,14 @@ from gong_sandbox.api.site import RequestLogEntry, Site
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from starlette.requests import Request
+    from starlette.datastructures import QueryParams
     from starlette.types import Receive, Scope, Send
 
     from gong_sandbox.company import Company
 
 Handler = Callable[["Call"], "dict[str, Any]"]
+# What a handler gets as the body of a request, or the refusal of one that cannot be read.
+Reader = Callable[[Request], Awaitable[Any]]
 
 _STALL = 300
 _HOURS = 4 * 3600
@@ -41,14 +44,20 @@ class Call:
         now: on its clock.
         query: of the URL.
         path_params: of the path.
-        body: parsed JSON, None where there is none.
+        body: parsed JSON, None where there is none; of an upload, what is kept of the file.
+        content_type: of the body, as the header says.
+        status: of a good answer.
+        made: what a write made or changed, in a few words.
     """
 
     site: Site
     now: datetime
-    query: dict[str, str]
+    query: QueryParams
     path_params: dict[str, str]
     body: Any
+    content_type: str
+    status: int = 200
+    made: str | None = None
 
     @property
     def company(self) -> Company:
@@ -71,26 +80,45 @@ class Operation:
     Args:
         handler: answers a `Call`.
         scope: what the credentials must be granted.
+        read: takes the body in.
     """
 
-    def __init__(self, handler: Handler, scope: str) -> None:
+    def __init__(self, handler: Handler, scope: str, read: Reader | None = None) -> None:
         self._handler = handler
         self._scope = scope
+        self._read = read or read_json
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
         site: Site = request.app.state.site
-        content = await request.body()
-        body = _json(content)
-        response = await self._respond(site, request, content, body)
-        status = 0 if isinstance(response, Broken) else response.status_code
-        query = dict(request.query_params)
+        try:
+            body = await self._read(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        call = Call(
+            site=site,
+            now=site.clock.now(),
+            query=request.query_params,
+            path_params={name: str(value) for name, value in request.path_params.items()},
+            body=body,
+            content_type=request.headers.get("content-type", ""),
+        )
+        response = await self._respond(request, call)
         site.note(
-            RequestLogEntry(request.method, request.url.path, query, body, status, site.clock.now())
+            RequestLogEntry(
+                method=request.method,
+                path=request.url.path,
+                query=dict(request.query_params),
+                body=body if self._read is read_json and not isinstance(body, Refusal) else None,
+                status=0 if isinstance(response, Broken) else response.status_code,
+                at=site.clock.now(),
+                made=call.made,
+            )
         )
         return response
 
-    async def _respond(self, site: Site, request: Request, content: bytes, body: Any) -> Response:
+    async def _respond(self, request: Request, call: Call) -> Response:
+        site = call.site
         fault = site.faults.draw(request.url.path)
         if fault == "stall":
             await asyncio.sleep(_STALL)
@@ -100,28 +128,33 @@ class Operation:
             # Refused requests count too: the quota guards Gong's doors, not its data.
             site.quota.count(site.clock.now())
             authenticate(site, request.headers.get("authorization"))
+            if fault == "reset":
+                return Broken(b"", 0)
             _refuse_at_once(fault)
-            response = answer(self._answer(site, request, content, body))
+            call.now = site.clock.now()
+            response = answer(self._answer(call), call.status)
         except Refusal as refusal:
-            return refused(refusal)
+            return Broken(b"", 0) if fault == "reset-after" else refused(refusal)
         return _spoiled(fault, response)
 
-    def _answer(self, site: Site, request: Request, content: bytes, body: Any) -> dict[str, Any]:
-        if request.method != "GET":
-            kind = request.headers.get("content-type", "")
-            if not kind.startswith("application/json"):
-                raise Refusal(415, "Unsupported Media Type")
-            if body is None and content.strip() != b"null":
-                raise Refusal(400, BAD_JSON)
-        call = Call(
-            site=site,
-            now=site.clock.now(),
-            query=dict(request.query_params),
-            path_params={name: str(value) for name, value in request.path_params.items()},
-            body=body,
-        )
+    def _answer(self, call: Call) -> dict[str, Any]:
+        if isinstance(call.body, Refusal):
+            raise call.body
         call.needs_scope(self._scope)
         return self._handler(call)
+
+
+async def read_json(request: Request) -> Any:
+    """The parsed body, None where there is none, or the refusal of one that is no JSON."""
+    content = await request.body()
+    body = _json(content)
+    if request.method != "GET":
+        kind = request.headers.get("content-type", "")
+        if not kind.startswith("application/json"):
+            return Refusal(415, "Unsupported Media Type")
+        if body is None and content.strip() != b"null":
+            return Refusal(400, BAD_JSON)
+    return body
 
 
 class Broken(Response):
@@ -184,7 +217,7 @@ def _spoiled(fault: str | None, response: Response) -> Response:
         return answer({})
     if fault == "truncated":
         return Broken(body, max(1, len(body) // 2))
-    if fault == "reset":
+    if fault == "reset-after":
         return Broken(body, 0)
     return response
 

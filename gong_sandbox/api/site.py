@@ -31,6 +31,7 @@ class RequestLogEntry:
         body: parsed JSON, None where there was none.
         status: of the answer, 0 where none was given.
         at: on the sandbox's clock.
+        made: of a write: what it made or changed, in a few words.
     """
 
     method: str
@@ -39,6 +40,7 @@ class RequestLogEntry:
     body: Any
     status: int
     at: datetime
+    made: str | None = None
 
 
 @dataclass

@@ -27,6 +27,14 @@ def get_user(call: Call) -> dict[str, Any]:
     raise Refusal(404, f"User ID {call.path_params['id']} was not found")
 
 
+def list_settings_history(call: Call) -> dict[str, Any]:
+    """GET /v2/users/{id}/settings-history."""
+    history = call.company.settings_history(call.path_params["id"], now=call.now)
+    if history is None:
+        raise Refusal(404, f"User ID {call.path_params['id']} was not found")
+    return {"userSettingsHistory": history}
+
+
 def list_users_extensive(call: Call) -> dict[str, Any]:
     """POST /v2/users/extensive."""
     given = filters.filter_of(call.body)

@@ -112,6 +112,7 @@ _STAGES: tuple[tuple[str, float, int, str], ...] = (
     ("Proposal", 0.15, 75, "Best Case"),
     ("Negotiation", 0.13, 90, "Commit"),
 )
+STAGE_NAMES = (*(name for name, *_ in _STAGES), "Closed Won", "Closed Lost")
 _EPOCH = utc(2016, 1, 4)
 
 
@@ -131,6 +132,16 @@ class Contact:
     def name(self) -> str:
         """Full name."""
         return f"{self.first} {self.last}"
+
+    def crm_fields(self) -> dict[str, Any]:
+        """What the CRM says of the contact or lead."""
+        return {
+            "Name": self.name,
+            "Title": self.title,
+            "Email": self.email,
+            "MobilePhone": None,
+            "HasOptedOutOfEmail": False,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +169,7 @@ class Account:
     def short(self) -> str:
         """The name as people say it."""
         words = self.name.replace(",", "").split()
-        return " ".join(words[:2]) if words[1] not in {"&", "del"} else words[0]
+        return " ".join(words[:2]) if words[1:2] not in (["&"], ["del"]) else words[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +307,12 @@ class Book:
         number = (moment - _EPOCH + account.offset) // account.cycle
         found = self.opportunity(account.index, number)
         return found if found.created <= moment else self.opportunity(account.index, number - 1)
+
+    def opportunities(self, account: Account, moment: datetime) -> list[Opportunity]:
+        """All that exist at an instant, oldest first."""
+        count = (moment - _EPOCH + account.offset) // account.cycle + 1
+        made = (self.opportunity(account.index, number) for number in range(count))
+        return [opportunity for opportunity in made if opportunity.created <= moment]
 
     def linked(self, account: Account, moment: datetime) -> list[Opportunity]:
         """The opportunities a call of that time is associated with: the open one, or the last."""

@@ -5,7 +5,7 @@ Everything is a function of the seed and the slot, so nothing needs to be kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,7 @@ class Participant:
     known: bool = True
     number: int = 0  # of the call, and the place within it: the ids follow from both
     place: int = 0
+    given: dict[str, Any] = field(default_factory=dict)  # of a created call: as it was posted
 
     @property
     def party_id(self) -> str:
@@ -150,6 +151,7 @@ class Plan:
     direction: str
     matched: bool
     facts: dict[str, str | None]  # the basic keys that chance decides
+    given_context: list[dict[str, Any]] | None = None  # of a created call: as it was posted
 
     def role(self, name: str) -> Participant | None:
         """The participant of a role."""
@@ -173,6 +175,7 @@ class CallMaker:
         self.sales_id = gong_id(rng)
         self.success_id = gong_id(rng)
         self.plan: Callable[[CallSlot], Plan] = lru_cache(1024)(self._make_plan)
+        self.created: dict[str, Plan] = {}  # calls of the API's making, by id
         self._leads = [*staff.team("manager"), staff.everyone[2]]
 
     def seat(self, call_id: str, kind: CallKind, moment: datetime) -> Seat:
@@ -191,6 +194,8 @@ class CallMaker:
         return Seat(account, owner.id, workspace, foreign=foreign and kind.channel == "conference")
 
     def _make_plan(self, slot: CallSlot) -> Plan:
+        if slot.id in self.created:
+            return self.created[slot.id]
         number = int(slot.id)
         kind = kind_of(number)
         seat = self.seat(slot.id, kind, slot.filter_time)
@@ -411,6 +416,7 @@ class CallMaker:
         if person.phone:
             found["phoneNumber"] = person.phone
         found["methods"] = list(person.methods)
+        found.update(person.given)
         return found
 
     @staticmethod
@@ -426,11 +432,7 @@ class CallMaker:
             kind, crm_id = ("Lead", contact.lead_id) if lead else ("Contact", contact.crm_id)
             system = plan.account.system
             fields = [
-                {"name": "Name", "value": contact.name},
-                {"name": "Title", "value": contact.title},
-                {"name": "Email", "value": contact.email},
-                {"name": "MobilePhone", "value": None},
-                {"name": "HasOptedOutOfEmail", "value": False},
+                {"name": name, "value": value} for name, value in contact.crm_fields().items()
             ]
         else:
             return []
@@ -444,6 +446,8 @@ class CallMaker:
     def context(self, slot: CallSlot, plan: Plan, now: datetime) -> list[dict[str, Any]]:
         """Account and opportunities, the latter as of now and as of the call."""
         account = plan.account
+        if plan.given_context is not None:
+            return plan.given_context
         if account is None or not plan.matched:
             return []
         objects = [self._book.account_object(account, timing=plan.number % 9 == 0)]

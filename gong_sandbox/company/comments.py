@@ -35,6 +35,11 @@ _REPLIES = (
 )
 
 
+def has_comments(seed: int, slot: CallSlot) -> bool:
+    """Whether a call ever gets comments: a fifth of them do."""
+    return stream(seed, "comments", slot.id).random() <= 0.2
+
+
 def public_comments(
     seed: int, staff: Staff, slot: CallSlot, plan: Plan, *, zone: tzinfo, now: datetime
 ) -> list[dict[str, Any]]:
@@ -71,8 +76,9 @@ def public_comments(
             "inReplyTo": comment_id,
             "duringCall": False,
         }
+        is_answered = rng.random() < 0.4
         if posted <= now:
             found.append(comment)
-            if rng.random() < 0.4 and answered <= now:
+            if is_answered and answered <= now:
                 found.append(reply)
     return found

@@ -163,6 +163,8 @@ def write(
 def _time(rng: Random, conversation: Conversation, limit: int) -> None:
     """Lay the sentences over the call: speech at a natural pace, the rest is pauses."""
     lines = conversation.lines
+    if not lines:
+        return
     random = rng.random
     speech = [(350 + len(line.text) * 58) * (0.88 + 0.3 * random()) for line in lines]
     weights, before = [], None

@@ -96,9 +96,18 @@ class User:
         """Full name as Gong shows it."""
         return f"{self.first} {self.last}"
 
+    @property
+    def left_at(self) -> datetime | None:
+        """When the user left, None while here."""
+        return _LEFT if self.left else None
+
+    def is_active(self, now: datetime) -> bool:
+        """Whether the user works here, as far as Gong knows."""
+        return not (self.left and now >= _LEFT)
+
     def wire(self, zone: tzinfo, *, now: datetime) -> dict[str, Any]:
         """The record of GET /v2/users."""
-        active = not (self.left and now >= _LEFT)
+        active = self.is_active(now)
         records = active and self.team in {"ae", "csm", "manager", "se"}
         phones = active and self.team in {"sdr", "ae"}
         handle = self.email.split("@")[0]
@@ -189,6 +198,14 @@ class Staff:
     def manager_of(self, user: User) -> User:
         """The manager, or the user where there is none."""
         return self.by_id[user.manager_id] if user.manager_id else user
+
+    def find(self, email: str, *, now: datetime) -> User | None:
+        """Who has this address or alias, in whatever case, and has joined by `now`."""
+        wanted = email.casefold()
+        for user in self.everyone:
+            if wanted in {user.email, *user.aliases} and user.created <= now:
+                return user
+        return None
 
     def wire(self, zone: tzinfo, *, now: datetime, include_avatars: bool) -> list[dict[str, Any]]:
         """The users that exist at `now` (api: GET /v2/users)."""

@@ -152,6 +152,7 @@ class Timeline:
             if listed >= calls:
                 break
             day -= _ONE_DAY
+        self.first_day = day
         slots = [slot for chunk in reversed(chunks) for slot in chunk]
         surplus, first = listed - calls, 0
         while surplus > 0 or (not calls and first < len(slots)):
@@ -290,8 +291,23 @@ class Timeline:
                 transcript_at=transcript_at,
                 is_private=is_private,
             )
-            self._longest_wait = max(self._longest_wait, listed_at - filter_time + _ONE_DAY)
+            self.insert(slot)
+            return slot
+
+    def insert(self, slot: CallSlot) -> None:
+        """Put a call on the line, however late it is listed."""
+        with self._lock:
+            waits = slot.listed_at - slot.filter_time + _ONE_DAY
+            self._longest_wait = max(self._longest_wait, waits)
             self._by_id[slot.id] = slot
             self._slots = self._slots.copy()
             insort(self._slots, slot, key=_key)
-            return slot
+
+    @property
+    def longest_wait(self) -> timedelta:
+        """How long after its place in time a call may come to be listed, at most."""
+        return self._longest_wait
+
+    def has(self, call_id: str) -> bool:
+        """Whether an id is that of a call, listed or not."""
+        return call_id in self._by_id

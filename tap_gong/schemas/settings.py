@@ -4,6 +4,28 @@ from __future__ import annotations
 
 from tap_gong.schemas.types import COUNT, FLAG, ID, INSTANT, TEXT, field, listed, many, record
 
+_QUESTION = (
+    field("questionId", ID, "The question's id"),
+    field("questionRevisionId", ID, "Id of this wording"),
+    field("questionText", TEXT, "The question"),
+    field("isOverall", FLAG, "The question for the overall score"),
+    field("updaterUserId", ID, "Who changed it last, -1 for Gong itself"),
+    field("questionType", TEXT, "RANGE, BOOLEAN, OPEN and others"),
+    field("answerGuide", TEXT, "Guide for the reviewer, in HTML"),
+    field("minRange", TEXT, "Lowest score, a number that Gong sends as text"),
+    field("maxRange", TEXT, "Highest score, a number that Gong sends as text"),
+    field(
+        "answerOptions",
+        many(
+            field("id", ID, "The option's id"),
+            field("text", TEXT, "The option"),
+        ),
+        "Options to select from",
+    ),
+    field("created", INSTANT, "When it was created"),
+    field("updated", INSTANT, "When it last changed"),
+)
+
 SCORECARD = record(
     field("scorecardId", ID, "The scorecard's id"),
     field("scorecardName", TEXT, "Name"),
@@ -13,31 +35,12 @@ SCORECARD = record(
     field("created", INSTANT, "When it was created"),
     field("updated", INSTANT, "When it last changed"),
     field("reviewMethod", TEXT, "AUTOMATIC or MANUAL"),
-    field(
-        "questions",
-        many(
-            field("questionId", ID, "The question's id"),
-            field("questionRevisionId", ID, "Id of this wording"),
-            field("questionText", TEXT, "The question"),
-            field("isOverall", FLAG, "The question for the overall score"),
-            field("updaterUserId", ID, "Who changed it last, -1 for Gong itself"),
-            field("questionType", TEXT, "RANGE, BOOLEAN, OPEN and others"),
-            field("answerGuide", TEXT, "Guide for the reviewer, in HTML"),
-            field("minRange", TEXT, "Lowest score, a number that Gong sends as text"),
-            field("maxRange", TEXT, "Highest score, a number that Gong sends as text"),
-            field(
-                "answerOptions",
-                many(
-                    field("id", ID, "The option's id"),
-                    field("text", TEXT, "The option"),
-                ),
-                "Options to select from",
-            ),
-            field("created", INSTANT, "When it was created"),
-            field("updated", INSTANT, "When it last changed"),
-        ),
-        "Questions",
-    ),
+    field("questions", many(*_QUESTION), "Questions"),
+)
+
+SCORECARD_QUESTION = record(
+    field("scorecardId", ID, "The scorecard"),
+    *_QUESTION,
 )
 
 TRACKER = record(
@@ -65,4 +68,24 @@ TRACKER = record(
     field("creatorUserId", ID, "Who created it, null for Gong itself"),
     field("updated", INSTANT, "When it last changed"),
     field("updaterUserId", ID, "Who changed it last, null for Gong itself"),
+)
+
+TRACKER_KEYWORD = record(
+    field("trackerId", ID, "The tracker"),
+    field("index", COUNT, "Place in the tracker, from 0"),
+    field("language", TEXT, "ISO 639-2B; mul: any language"),
+    field("keyword", TEXT, "Word or phrase"),
+    field("includeRelatedForms", FLAG, "Other forms of the words count too"),
+)
+
+BRIEF = record(
+    field("briefId", ID, "The brief's id"),
+    field("briefName", TEXT, "Name"),
+    field("workspaceId", ID, "The workspace it belongs to"),
+    field("description", TEXT, "Description"),
+    field("status", TEXT, "Status"),
+    field("creator", TEXT, "Who made it"),
+    field("creatorUserId", ID, "The user who made it"),
+    field("created", INSTANT, "When it was created"),
+    field("updated", INSTANT, "When it last changed"),
 )

@@ -14,6 +14,14 @@ WHOLE_SECONDS = th.IntegerType
 COUNT = th.IntegerType
 FLAG = th.BooleanType
 SCALAR = th.CustomType({"type": ["string", "number", "boolean", "null"]})
+# A date, or an instant, as Gong writes it.
+DAY = th.StringType
+# Whatever JSON it may be.
+ANYTHING = th.CustomType(
+    {"type": ["string", "number", "boolean", "object", "array", "null"], "items": {}}
+)
+# An object with names that Gong does not fix.
+OPEN = th.CustomType({"type": ["object", "null"], "additionalProperties": True})
 
 
 def field(name: str, kind: Any, description: str) -> th.Property[Any]:

@@ -49,3 +49,10 @@ USER = record(
         "Languages spoken on calls",
     ),
 )
+
+SETTINGS_CHANGE = record(
+    field("userId", ID, "The user"),
+    field("setting", TEXT, "Which setting, such as webConferencesRecorded or active"),
+    field("time", INSTANT, "When it was set"),
+    field("value", FLAG, "What it was set to"),
+)

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from gong_api.operation import Operation
-from tap_gong.cost import Cost
-from tap_gong.partitions import FOLDERS
+from tap_gong.operations import LIBRARY_FOLDER_CONTENT, LIBRARY_FOLDERS
 from tap_gong.schemas.library import FOLDER, FOLDER_CALL
-from tap_gong.stream import GongStream, UpdatedStream
+from tap_gong.stream import GongStream, Part, UpdatedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,39 +21,31 @@ class LibraryFolders(UpdatedStream):
 
     name = "library_folders"
     summary = "Folders of the library"
-    operation = FOLDERS
+    operation = LIBRARY_FOLDERS
     primary_keys: ClassVar[list[str]] = ["id"]
     schema = FOLDER
-
-    @override
-    def cost(self) -> Cost:
-        return Cost(len(self._tap.partitions.folders), len(self._tap.partitions.workspaces))
-
-    @override
-    def listing(self) -> Iterable[Record]:
-        yield from ({**folder} for folder in self._tap.partitions.folders)
+    shared = "folders"
 
 
 class LibraryFolderCalls(GongStream):
     """Calls and snippets in the folders of the library, a request for each folder."""
 
     name = "library_folder_calls"
-    summary = "Calls and snippets in each folder; one request a folder"
-    operation = Operation("GET", "/v2/library/folder-content", "calls", "api:library:read")
+    summary = "Calls and snippets in each folder; a request for each folder"
+    operation = LIBRARY_FOLDER_CONTENT
     primary_keys: ClassVar[list[str]] = ["folderId", "id", "fromSec"]
     schema = FOLDER_CALL
 
     @override
-    def cost(self) -> Cost:
-        folders = len(self._tap.partitions.folders)
-        return Cost(folders, folders)
+    def parts(self) -> Iterable[Part]:
+        for folder in self._tap.lists.folders:
+            folder_id = str(folder["id"])
+            yield Part(params={"folderId": folder_id}, stamp={"folderId": folder_id})
 
     @override
     def records(self) -> Iterable[Record]:
-        for folder in self._tap.partitions.folders:
-            for page in self.pages(params={"folderId": str(folder["id"])}):
-                for call in page.records:
-                    if self.run.call_ids and call.get("id") not in self.run.call_ids:
-                        continue
-                    start = (call.get("snippet") or {}).get("fromSec") or 0
-                    yield {"folderId": folder["id"], "fromSec": start, **call}
+        for call in super().records():
+            if self.run.call_ids and call.get("id") not in self.run.call_ids:
+                continue
+            # The same call may be in a folder several times, as different snippets.
+            yield {**call, "fromSec": (call.get("snippet") or {}).get("fromSec")}

@@ -1,4 +1,4 @@
-"""Definitions made in Gong's settings (API: Settings)."""
+"""Definitions made in Gong's settings, and tables made of them (API: Settings)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from gong_api.operation import Operation
-from tap_gong.schemas.settings import SCORECARD, TRACKER
-from tap_gong.stream import UpdatedStream
+from tap_gong.operations import BRIEFS, SCORECARDS, TRACKERS
+from tap_gong.schemas.settings import (
+    BRIEF,
+    SCORECARD,
+    SCORECARD_QUESTION,
+    TRACKER,
+    TRACKER_KEYWORD,
+)
+from tap_gong.stream import GongStream, UpdatedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,21 +27,29 @@ class Scorecards(UpdatedStream):
 
     name = "scorecards"
     summary = "Scorecards and their questions"
-    operation = Operation(
-        "GET", "/v2/settings/scorecards", "scorecards", "api:settings:scorecards:read"
-    )
+    operation = SCORECARDS
     primary_keys: ClassVar[list[str]] = ["scorecardId"]
     schema = SCORECARD
+    shared = "scorecards"
     ids_may_be_numbers = True
 
+
+class ScorecardQuestions(UpdatedStream):
+    """A row for each question of a scorecard."""
+
+    name = "scorecard_questions"
+    summary = "Questions of scorecards, out of `scorecards`"
+    operation = SCORECARDS
+    primary_keys: ClassVar[list[str]] = ["scorecardId", "questionId"]
+    schema = SCORECARD_QUESTION
+    shared = "scorecards"
+    ids_may_be_numbers = True
+    selected_by_default = False
+
     @override
-    def listing(self) -> Iterable[Record]:
-        wanted = {
-            workspace.get("workspaceId") for workspace in self._tap.partitions.workspace_filters
-        }
-        for scorecard in super().listing():
-            if wanted == {None} or str(scorecard.get("workspaceId")) in wanted:
-                yield scorecard
+    def rows(self, row: Record) -> Iterable[Record]:
+        for question in row.get("questions") or []:
+            yield {**question, "scorecardId": row.get("scorecardId")}
 
 
 class Trackers(UpdatedStream):
@@ -43,14 +57,45 @@ class Trackers(UpdatedStream):
 
     name = "trackers"
     summary = "Keyword trackers and what they listen for"
-    operation = Operation(
-        "GET", "/v2/settings/trackers", "keywordTrackers", "api:settings:trackers:read"
-    )
+    operation = TRACKERS
     primary_keys: ClassVar[list[str]] = ["trackerId"]
     schema = TRACKER
+    shared = "trackers"
+
+
+class TrackerKeywords(UpdatedStream):
+    """A row for each word or phrase of a tracker."""
+
+    name = "tracker_keywords"
+    summary = "Words and phrases of trackers, out of `trackers`"
+    operation = TRACKERS
+    primary_keys: ClassVar[list[str]] = ["trackerId", "index"]
+    schema = TRACKER_KEYWORD
+    shared = "trackers"
+    selected_by_default = False
 
     @override
-    def listing(self) -> Iterable[Record]:
-        for workspace in self._tap.partitions.workspace_filters:
-            for page in self.pages(params=workspace):
-                yield from page.records
+    def rows(self, row: Record) -> Iterable[Record]:
+        index = 0
+        for language in row.get("languageKeywords") or []:
+            for keyword in language.get("keywords") or []:
+                yield {
+                    "trackerId": row.get("trackerId"),
+                    "index": index,
+                    "language": language.get("language"),
+                    "keyword": keyword,
+                    "includeRelatedForms": language.get("includeRelatedForms"),
+                }
+                index += 1
+
+
+class Briefs(GongStream):
+    """Definitions of AI briefs, in accounts that have them."""
+
+    name = "briefs"
+    summary = "Definitions of AI briefs"
+    operation = BRIEFS
+    primary_keys: ClassVar[list[str]] = ["briefId"]
+    schema = BRIEF
+    ids_may_be_numbers = True
+    selected_by_default = False

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from gong_api.operation import Operation
-from tap_gong.schemas.users import USER
-from tap_gong.stream import GongStream
+from tap_gong.operations import USER_SETTINGS_HISTORY, USERS
+from tap_gong.schemas.users import SETTINGS_CHANGE, USER
+from tap_gong.stream import GongStream, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,12 +21,31 @@ class Users(GongStream):
 
     name = "users"
     summary = "Users, those who have left included"
-    operation = Operation("GET", "/v2/users", "users", "api:users:read")
+    operation = USERS
     primary_keys: ClassVar[list[str]] = ["id"]
     schema = USER
 
     @override
+    def parts(self) -> Iterable[Part]:
+        yield Part(params={"includeAvatars": "true"} if self.config["include_avatars"] else None)
+
+    @override
     def records(self) -> Iterable[Record]:
-        params = {"includeAvatars": "true"} if self.config["include_avatars"] else {}
-        for page in self.pages(params=params):
-            yield from page.records
+        # Those who are fanned out over never include avatars.
+        return super().records() if self.config["include_avatars"] else self.shared_rows("users")
+
+
+class UserSettingsHistory(GongStream):
+    """What was recorded of each user, and when that changed."""
+
+    name = "user_settings_history"
+    summary = "Changes of users' recording settings; a request for each user"
+    operation = USER_SETTINGS_HISTORY
+    primary_keys: ClassVar[list[str]] = ["userId", "setting", "time"]
+    schema = SETTINGS_CHANGE
+    selected_by_default = False
+
+    @override
+    def parts(self) -> Iterable[Part]:
+        for user in self._tap.lists.users:
+            yield Part(path={"id": str(user["id"])}, stamp={"userId": str(user["id"])})

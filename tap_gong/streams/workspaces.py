@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from typing_extensions import override
-
-from tap_gong.partitions import WORKSPACES
+from tap_gong.operations import WORKSPACES
 from tap_gong.schemas.workspaces import WORKSPACE
 from tap_gong.stream import GongStream
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from singer_sdk.helpers.types import Record
 
 
 class Workspaces(GongStream):
@@ -24,7 +17,4 @@ class Workspaces(GongStream):
     operation = WORKSPACES
     primary_keys: ClassVar[list[str]] = ["id"]
     schema = WORKSPACE
-
-    @override
-    def records(self) -> Iterable[Record]:
-        yield from ({**workspace} for workspace in self._tap.partitions.workspaces)
+    shared = "workspaces"

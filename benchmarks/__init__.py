@@ -1,0 +1,1 @@
+"""What the tap costs, as ratios that hold on any machine."""

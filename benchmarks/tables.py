@@ -1,0 +1,96 @@
+"""What the tables made of calls and transcripts add: CPU seconds against plain JSON of their rows.
+
+`python benchmarks/tables.py [calls]` runs the tap against a sandbox in a process of its own, with
+and without the tables, and prints the ratio of what they add to what `json.loads` and `json.dumps`
+of the same rows take in the same run.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import statistics
+import sys
+import time
+from contextlib import redirect_stdout
+from typing import Any
+
+from benchmarks.sandbox import running_sandbox
+from tap_gong.streams import STREAMS
+from tap_gong.streams.call_tables import CallTable
+from tap_gong.streams.transcripts import TranscriptStream
+from tap_gong.tap import TapGong
+
+BASE = {"calls", "transcripts"}
+TABLES = {
+    stream.name for stream in STREAMS if issubclass(stream, (CallTable, TranscriptStream))
+} - BASE
+_ROUNDS = 5
+
+
+class Sink(io.RawIOBase):
+    """Keeps what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep the data."""
+        self.written += data
+        return len(data)
+
+
+def run(config: dict[str, object], streams: set[str]) -> tuple[float, bytes, int]:
+    """CPU seconds of a run, what it wrote and how many requests it took."""
+    tap = TapGong(config=dict(config))
+    for stream in tap.streams.values():
+        stream.selected = stream.name in streams
+    sink = Sink()
+    with redirect_stdout(io.TextIOWrapper(io.BufferedWriter(sink), write_through=True)):
+        began = time.process_time()
+        tap.sync_all()
+        spent = time.process_time() - began
+        sys.stdout.flush()
+        written = bytes(sink.written)
+    requests = tap.client.limiter.used
+    tap.client.close()
+    return spent, written, requests
+
+
+def json_seconds(lines: list[bytes]) -> float:
+    """CPU seconds to parse and write the records of some messages."""
+    rows = [json.dumps(json.loads(line)["record"]) for line in lines]
+    began = time.process_time()
+    for row in rows:
+        json.dumps(json.loads(row))
+    return time.process_time() - began
+
+
+def main() -> None:
+    """Print the ratio."""
+    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    with running_sandbox(calls=calls) as config:
+        run(config, BASE | TABLES)
+        ratios = []
+        for _ in range(_ROUNDS):
+            plain, _, requests = run(config, BASE)
+            whole, written, requests_of_all = run(config, BASE | TABLES)
+            lines = [line for line in written.splitlines() if line.startswith(b'{"type":"RECORD"')]
+            rows = [line for line in lines if json.loads(line)["stream"] in TABLES]
+            floor = json_seconds(rows)
+            ratios.append((whole - plain) / floor)
+            print(
+                f"{len(rows):,} rows: the tables add {whole - plain:.2f} s of CPU to {plain:.2f} s;"
+                f" JSON alone {floor:.2f} s; ratio {ratios[-1]:.2f};"
+                f" requests {requests} and {requests_of_all}"
+            )
+    print(f"median ratio {statistics.median(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()

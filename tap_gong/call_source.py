@@ -1,0 +1,236 @@
+"""Calls: two operations that answer the same ones, and what to make of a row of either."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+from typing_extensions import override
+
+from gong_api.errors import MissingScope, NotFound
+from tap_gong.operations import CALLS, CALLS_EXTENSIVE
+from tap_gong.reading import read
+from tap_gong.run import chunks
+from tap_gong.settings import CALL_CONTENT
+from tap_gong.source import Source
+from tap_gong.windows import instant, time_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from singer_sdk.helpers.types import Record
+
+    from gong_api.operation import Operation
+    from tap_gong.report import StreamReport
+    from tap_gong.tap import TapGong
+    from tap_gong.windows import Window
+
+_BEFORE_ALL = pendulum.datetime(1970, 1, 1)
+
+# Of a call's speakers: speakerId -> (name, affiliation).
+Speakers = dict[str, tuple[str, str]]
+
+
+class CallSource(Source):
+    """Calls, as detailed as `call_detail`, `call_content` and the selected streams ask for.
+
+    Attributes:
+        listed: the window read last, and its calls, each with its time.
+        speakers: of the calls read in that window, when they are wanted.
+    """
+
+    operation = CALLS_EXTENSIVE
+
+    def __init__(self, tap: TapGong) -> None:
+        super().__init__(tap)
+        self.operation = tap.run.calls
+        self.listed: tuple[Window, dict[str, pendulum.DateTime]] | None = None
+        self.speakers: dict[str, Speakers] = {}
+        is_basic = self.operation is CALLS
+        self._listings = [CALLS, CALLS_EXTENSIVE] if is_basic else [CALLS_EXTENSIVE, CALLS]
+
+    @override
+    def arguments(self, filters: Mapping[str, Any]) -> dict[str, Any]:
+        return request(self.operation, filters, self.selector)
+
+    @override
+    def more_filters(self) -> Mapping[str, Any]:
+        return user_filter(self.operation, self.run.user_ids)
+
+    @property
+    def selector(self) -> dict[str, Any]:
+        """What to ask for beside the metadata: `call_content`, or less if nobody needs more."""
+        settings = self._tap.config
+        needed = [part for reader in self.readers for part in reader.call_parts]
+        wanted = [part for part in settings["call_content"] if part in needed]
+        return content_selector(
+            wanted,
+            settings["call_context"] if "context" in needed else "None",
+            settings["call_context_timing"],
+        )
+
+    @override
+    def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
+        listed: dict[str, pendulum.DateTime] = {}
+        self.speakers = {}
+        wants_speakers = self._tap.wants_speakers
+        for row in super().window_records(window, may_cut=may_cut):
+            call = hoisted(row)
+            if self._is_wanted(call):
+                listed[call["id"]] = call_time(call)
+                if wants_speakers:
+                    self.speakers[call["id"]] = speakers_of(call)
+                yield call
+        self.listed = window, listed
+
+    @override
+    def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
+        for call in map(hoisted, self.by_id(call_ids, self.report)):
+            if self._is_wanted(call):
+                self.speakers[call["id"]] = speakers_of(call)
+                yield call
+
+    def by_id(self, call_ids: list[str], report: StreamReport) -> Iterator[dict[str, Any]]:
+        """Calls as Gong answers them, whatever the filters; unknown ids are left out."""
+        if self.operation is CALLS_EXTENSIVE:
+            for ids in chunks(call_ids):
+                arguments = self.arguments({"callIds": ids})
+                for page in read(self._tap.client, report, self.operation, **arguments):
+                    report.seen += len(page.records)
+                    yield from page.records
+            return
+        for call_id in call_ids:
+            report.requests += 1
+            try:
+                yield self._tap.client.request("GET", f"/v2/calls/{call_id}")["call"]
+            except NotFound:
+                self._tap.logger.warning("Gong knows no call %s", call_id)
+
+    def look_up_speakers(self, call_ids: list[str], report: StreamReport) -> dict[str, Speakers]:
+        """Who speaks in some calls, a request for each hundred of them."""
+        found: dict[str, Speakers] = {}
+        selector = content_selector(["parties"], "None", [])
+        for ids in chunks(call_ids):
+            arguments = request(CALLS_EXTENSIVE, {"callIds": ids}, selector)
+            for page in read(self._tap.client, report, CALLS_EXTENSIVE, **arguments):
+                for call in map(hoisted, page.records):
+                    found[call["id"]] = speakers_of(call)
+        return found
+
+    def just_read(self, window: Window) -> dict[str, pendulum.DateTime] | None:
+        """Calls of a window, each with its time, if it is the one that has just been read."""
+        return self.listed[1] if self.listed and self.listed[0] == window else None
+
+    def of_window(self, window: Window, report: StreamReport) -> dict[str, pendulum.DateTime]:
+        """Calls of a window that pass the filters, each with its time, asked for if need be.
+
+        Raises:
+            MissingScope: they cannot be listed by either operation.
+        """
+        just_read = self.just_read(window)
+        if just_read is not None:
+            return just_read
+        try:
+            rows = self._metadata(self._listings[0], window, report)
+            return {call["id"]: call_time(call) for call in rows}
+        except MissingScope:
+            # The credentials may be granted the other of the two scopes.
+            if len(self._listings) == 1:
+                raise
+            del self._listings[0]
+            return self.of_window(window, report)
+
+    def _metadata(
+        self, operation: Operation, window: Window, report: StreamReport
+    ) -> Iterator[Record]:
+        for part in self._tap.lists.workspace_filters:
+            filters = {**time_filter(window), **part, **user_filter(operation, self.run.user_ids)}
+            for page in read(self._tap.client, report, operation, **request(operation, filters)):
+                for call in map(hoisted, page.records):
+                    if is_wanted(call, self.run.filters):
+                        yield call
+
+    def _is_wanted(self, call: Record) -> bool:
+        """Whether the filters that the operation lacks let a call pass; counts private ones."""
+        self.report.private += bool(call.get("isPrivate"))
+        return is_wanted(call, self.run.filters)
+
+
+def hoisted(call: dict[str, Any]) -> dict[str, Any]:
+    """A call with its `metaData` at the top level, and the rest as Gong nests it.
+
+    Both the metadata and the call have a member `media`; the call's, which holds the links to the
+    recording, becomes `mediaUrls`. A call of GET /v2/calls is flat already.
+    """
+    metadata = call.pop("metaData", None)
+    if metadata is None:
+        return call
+    links = call.pop("media", None)
+    record = {**metadata, **call}
+    if links:
+        record["mediaUrls"] = links
+    return record
+
+
+def speakers_of(call: Mapping[str, Any]) -> Speakers:
+    """Names and affiliations of those who speak in a call; without a name, the e-mail address."""
+    return {
+        party["speakerId"]: (
+            party.get("name") or party.get("emailAddress") or party.get("phoneNumber") or "",
+            party.get("affiliation") or "",
+        )
+        for party in call.get("parties") or []
+        if party.get("speakerId")
+    }
+
+
+def call_time(call: Mapping[str, Any]) -> pendulum.DateTime:
+    """A call's time in the sense of Gong's filters, or earlier.
+
+    Gong goes by when a web conference was scheduled and when any other call started; the record
+    does not say which of them it is.
+    """
+    times = [instant(call[name], name) for name in ("scheduled", "started") if call.get(name)]
+    return min(times, default=_BEFORE_ALL)
+
+
+def is_wanted(call: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
+    """Whether a call passes a run's filters, of which not every operation has all."""
+    users, workspaces = filters.get("primary_user_ids"), filters.get("workspace_ids")
+    if filters.get("private_calls") == "exclude" and call.get("isPrivate"):
+        return False
+    if workspaces and str(call.get("workspaceId")) not in workspaces:
+        return False
+    return not users or call.get("primaryUserId") in users
+
+
+def user_filter(operation: Operation, user_ids: list[str]) -> dict[str, Any]:
+    """The filter by host, where the operation has it."""
+    return {"primaryUserIds": user_ids} if user_ids and operation is CALLS_EXTENSIVE else {}
+
+
+def request(
+    operation: Operation, filters: Mapping[str, Any], selector: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """How an operation that lists calls takes its filters."""
+    if operation is CALLS:
+        return {"params": filters}
+    return {"body": {"filter": filters, **({"contentSelector": selector} if selector else {})}}
+
+
+def content_selector(parts: Iterable[str], context: str, timing: Iterable[str]) -> dict[str, Any]:
+    """What to ask for beside the metadata.
+
+    Args:
+        parts: names of `call_content`.
+        context: None, Basic or Extended.
+        timing: of the field values, with Extended.
+    """
+    selector: dict[str, Any] = {"context": context}
+    if context == "Extended":
+        selector["contextTiming"] = list(timing)
+    exposed: dict[str, Any] = {}
+    for part in parts:
+        group = CALL_CONTENT[part]
+        (exposed if group is None else exposed.setdefault(group, {}))[part] = True
+    return {**selector, "exposedFields": exposed}

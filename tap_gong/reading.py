@@ -1,0 +1,37 @@
+"""Reading an operation's pages for a stream, counted in its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gong_api.errors import NothingFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gong_api.client import GongClient
+    from gong_api.operation import Operation, Page
+    from tap_gong.report import StreamReport
+
+
+def read(
+    client: GongClient,
+    report: StreamReport,
+    operation: Operation,
+    *,
+    path: Mapping[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> Iterator[Page]:
+    """Pages of an operation; none where nothing matches the filters.
+
+    Raises:
+        GongError: as `GongClient.pages`.
+    """
+    report.requests += 1
+    try:
+        for page in client.pages(operation, path=path, params=params, body=body):
+            yield page
+            report.requests += bool(page.cursor)
+    except NothingFound:
+        return

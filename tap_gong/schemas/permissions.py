@@ -1,0 +1,95 @@
+"""Permission profiles and who has them (API: Permissions)."""
+
+from __future__ import annotations
+
+from tap_gong.schemas.types import FLAG, ID, TEXT, field, listed, one, record
+
+_ACCESS = one(
+    field("permissionLevel", TEXT, "all, managers-team, report-to-them, own or none"),
+    field("teamLeadIds", listed(ID), "Users whose teams are meant by managers-team"),
+)
+
+PERMISSION_PROFILE = record(
+    field("id", ID, "The profile's id"),
+    field("workspaceId", ID, "The workspace it was listed for"),
+    field("name", TEXT, "Name"),
+    field("description", TEXT, "Description"),
+    field("callsAccess", _ACCESS, "Whose calls"),
+    field(
+        "libraryFolderAccess",
+        one(
+            field("permissionLevel", TEXT, "none, all or specific-folders"),
+            field("libraryFolderIds", listed(ID), "The folders meant by specific-folders"),
+            field("managePublicFolder", FLAG, "May manage public folders"),
+            field("manageStreams", FLAG, "May manage streams"),
+            field("manageFolderCalls", FLAG, "May add calls to folders and archive them"),
+            field("shareFoldersAndStreams", FLAG, "May share folders and streams"),
+        ),
+        "Which library folders",
+    ),
+    field("dealsAccess", _ACCESS, "Whose deals"),
+    field(
+        "forecastPermissions",
+        one(
+            field("forecastAccess", _ACCESS, "Whose forecasts"),
+            field("forecastEditSubmissions", _ACCESS, "Whose submissions may be edited"),
+            field("forecastEditTargets", _ACCESS, "Whose targets may be edited"),
+        ),
+        "Forecasts",
+    ),
+    field("coachingAccess", _ACCESS, "Whose coaching data"),
+    field("insightsAccess", _ACCESS, "Whose insights"),
+    field("usageAccess", _ACCESS, "Whose usage data"),
+    field("emailsAccess", _ACCESS, "Whose e-mails"),
+    field("scoreCalls", FLAG, "May score calls"),
+    field("overrideScore", FLAG, "May override the scores of others"),
+    field("downloadCallMedia", FLAG, "May download recordings"),
+    field("shareCallsWithCustomers", FLAG, "May share calls with customers"),
+    field("manuallyScheduleAndUploadCalls", FLAG, "May schedule and upload calls"),
+    field("privateCalls", FLAG, "May make own calls private"),
+    field("deleteCalls", FLAG, "May delete calls"),
+    field("trimCalls", FLAG, "May trim calls"),
+    field("listenInCalls", FLAG, "May listen in"),
+    field("deleteEmails", FLAG, "May delete e-mails"),
+    field("callsAndSearch", FLAG, "May see and search calls"),
+    field("library", FLAG, "May see the library"),
+    field("deals", FLAG, "May see deals"),
+    field("createEditAndDeleteDealsBoards", FLAG, "May change boards of deals"),
+    field("dealsInlineEditing", FLAG, "May edit deals in place"),
+    field("account", FLAG, "May see accounts"),
+    field("coaching", FLAG, "May see coaching"),
+    field("usage", FLAG, "May see usage"),
+    field("teamStats", FLAG, "May see team statistics"),
+    field("initiatives", FLAG, "May see initiatives"),
+    field("market", FLAG, "May see the market page"),
+    field("activity", FLAG, "May see activity"),
+    field("forecast", FLAG, "May see forecasts"),
+    field("forecastManage", FLAG, "May manage forecast boards and targets"),
+    field("engageManageCompanyTemplates", FLAG, "May manage e-mail templates"),
+    field("engageManageCompanySequences", FLAG, "May manage sequences"),
+    field("engageCreateAndManageRulesets", FLAG, "May manage rulesets"),
+    field("engageSnoozeFlowToDosForOthers", FLAG, "May snooze to-dos of others"),
+    field("engageAllowCrmFieldsViewChange", FLAG, "May change the view of CRM fields"),
+    field("viewEngageAnalyticsActivity", FLAG, "May see Engage's activity analytics"),
+    field("viewEngageAnalyticsPerformance", FLAG, "May see Engage's performance analytics"),
+    field("viewEngageAnalyticsFlows", FLAG, "May see Engage's flow analytics"),
+    field("manageGeneralBusinessSettings", FLAG, "May manage business settings"),
+    field("manageScorecards", FLAG, "May manage scorecards"),
+    field("exportCallsAndCoachingDataToCSV", FLAG, "May export calls and coaching data"),
+    field("crmDataInlineEditing", FLAG, "May edit CRM data in place"),
+    field("crmDataImport", FLAG, "May import CRM data"),
+    field("viewRevenueAnalytics", FLAG, "May see revenue dashboards"),
+    field("manageRevenueAnalytics", FLAG, "May manage revenue dashboards"),
+    field("engageReassignFlowToDosToOthers", FLAG, "May hand to-dos on to others"),
+    field("engageAssignFlowToDosToOthers", FLAG, "May assign to-dos to others"),
+    field("dealsDataExport", FLAG, "May export deals"),
+    field("aiBuilder", FLAG, "May use the AI builder"),
+    field("orchestrateCreateAndManagePlays", FLAG, "May manage plays"),
+)
+
+PERMISSION_PROFILE_USER = record(
+    field("profileId", ID, "The profile"),
+    field("id", ID, "The user"),
+    field("fullName", TEXT, "Name"),
+    field("emailAddress", TEXT, "E-mail address"),
+)

@@ -1,0 +1,93 @@
+"""A record's last step before it is written: what is declared and selected goes out. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from singer_sdk.singerlib import SelectionMask
+
+
+@dataclass(frozen=True)
+class _Node:
+    """An object that a schema declares: its fields, and those of them that hold objects."""
+
+    names: frozenset[str]
+    nested: dict[str, _Node]
+
+
+class Shape:
+    """What a stream's records look like on their way out, compiled once.
+
+    Attributes:
+        unknown: paths of fields that came though the schema does not have them. At the top level
+            they are left out, because targets make columns from the schema; nested ones pass.
+        kept: unknown top-level fields pass too.
+    """
+
+    def __init__(
+        self, schema: Mapping[str, Any], mask: SelectionMask, *, keeps_unknown: bool = False
+    ) -> None:
+        self.unknown: set[str] = set()
+        self._keeps_unknown = keeps_unknown
+        self._root = _node(schema) or _Node(frozenset(), {})
+        self._deselected = _deselected(schema, mask, ())
+
+    def of(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record without what is unknown or deselected; the record given stays as it is."""
+        self._note_unknown(record, self._root, "")
+        if not self._keeps_unknown and not record.keys() <= self._root.names:
+            names = self._root.names
+            record = {name: value for name, value in record.items() if name in names}
+        return _without(record, self._deselected) if self._deselected else record
+
+    def _note_unknown(self, value: Any, node: _Node, path: str) -> None:
+        if type(value) is dict:
+            if not value.keys() <= node.names:
+                self.unknown.update(path + name for name in value.keys() - node.names)
+            for name, inner in node.nested.items():
+                part = value.get(name)
+                if part:
+                    self._note_unknown(part, inner, f"{path}{name}.")
+        elif type(value) is list:
+            for item in value:
+                self._note_unknown(item, node, path)
+
+
+def _node(schema: Mapping[str, Any]) -> _Node | None:
+    """The declared object that a schema, or the items of its lists, hold; None if there is none."""
+    if "items" in schema:
+        return _node(schema["items"])
+    properties = schema.get("properties")
+    if not properties:
+        return None
+    nested = {name: node for name, prop in properties.items() if (node := _node(prop))}
+    return _Node(frozenset(properties), nested)
+
+
+def _deselected(
+    schema: Mapping[str, Any], mask: SelectionMask, at: tuple[str, ...]
+) -> dict[str, Any]:
+    """What to leave out: field -> None for the whole of it, or the same of its own fields."""
+    found: dict[str, Any] = {}
+    for name, prop in schema.get("properties", {}).items():
+        here = (*at, "properties", name)
+        if not mask[here]:
+            found[name] = None
+        elif inner := _deselected(prop, mask, here):
+            found[name] = inner
+    return found
+
+
+def _without(record: dict[str, Any], deselected: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {}
+    for name, value in record.items():
+        inner = deselected.get(name, ...)
+        if inner is ...:
+            kept[name] = value
+        elif inner is not None:
+            kept[name] = _without(value, inner) if isinstance(value, dict) else value
+    return kept

@@ -1,0 +1,245 @@
+"""The lists that several streams need, read once in a run and shared by all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+from pendulum.tz.exceptions import InvalidTimezone
+
+from gong_api.errors import GongError, MissingScope, NothingFound, SettingsError
+from tap_gong.call_source import call_time, hoisted, request
+from tap_gong.operations import (
+    ACTIVITY_AGGREGATE,
+    CRM_INTEGRATIONS,
+    FLOWS,
+    INTERACTION_STATS,
+    LIBRARY_FOLDERS,
+    PERMISSION_PROFILES,
+    SCORECARDS,
+    TRACKERS,
+    USERS,
+    WORKSPACES,
+)
+from tap_gong.windows import Window, time_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gong_api.client import GongClient
+    from gong_api.operation import Operation, Page
+    from tap_gong.run import Run
+
+# Gong was founded in 2015: nothing it recorded is older, an imported recording hardly is.
+BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
+
+
+@dataclass(frozen=True)
+class History:
+    """A company's calls.
+
+    Attributes:
+        start: when the first was to begin, or began.
+        calls: how many there are, None if unknown.
+    """
+
+    start: pendulum.DateTime
+    calls: int | None
+
+
+class SharedLists:
+    """What several streams fan out over or filter by, read once in a run.
+
+    Args:
+        client: the connection.
+        run: the range and the filters of the run.
+
+    Attributes:
+        requests: pages of lists asked for so far.
+    """
+
+    def __init__(self, client: GongClient, run: Run) -> None:
+        self._client = client
+        self._run = run
+        self._workspace_ids = run.workspace_ids
+        self.requests = 0
+
+    @cached_property
+    def workspaces(self) -> list[dict[str, Any]]:
+        """All workspaces of the company.
+
+        Raises:
+            SettingsError: one of `workspace_ids` is not among them.
+        """
+        workspaces = list(self._read(WORKSPACES))
+        known = {str(workspace["id"]): workspace.get("name") for workspace in workspaces}
+        unknown = [name for name in self._workspace_ids if name not in known]
+        if unknown:
+            listed = ", ".join(f"{key} ({name})" for key, name in known.items())
+            msg = (
+                f"workspace_ids: Gong knows no workspace {', '.join(unknown)}; there are: {listed}"
+            )
+            raise SettingsError(msg)
+        return workspaces
+
+    @cached_property
+    def workspace_filters(self) -> list[dict[str, str]]:
+        """What to add to a filter, one request each: nothing when all workspaces are wanted."""
+        if not self._workspace_ids:
+            return [{}]
+        return [
+            {"workspaceId": str(workspace["id"])}
+            for workspace in self.workspaces
+            if str(workspace["id"]) in self._workspace_ids
+        ]
+
+    @cached_property
+    def each_workspace(self) -> list[dict[str, str]]:
+        """The wanted workspaces, to be asked for one by one."""
+        if self._workspace_ids:
+            return self.workspace_filters
+        try:
+            return [{"workspaceId": str(workspace["id"])} for workspace in self.workspaces]
+        except MissingScope:
+            # A company with a single workspace answers without being told which.
+            return [{}]
+
+    @cached_property
+    def users(self) -> list[dict[str, Any]]:
+        """All users, without avatars."""
+        return list(self._read(USERS))
+
+    @cached_property
+    def managers(self) -> list[str]:
+        """Ids of the users who manage somebody."""
+        return sorted({str(user["managerId"]) for user in self.users if user.get("managerId")})
+
+    @cached_property
+    def folders(self) -> list[dict[str, Any]]:
+        """The library folders of each workspace, with the workspace's id added.
+
+        A company with several workspaces must be asked for each of them.
+        """
+        return [
+            {**folder, "workspaceId": workspace.get("workspaceId")}
+            for workspace in self.each_workspace
+            for folder in self._read(LIBRARY_FOLDERS, params=workspace)
+        ]
+
+    @cached_property
+    def permission_profiles(self) -> list[dict[str, Any]]:
+        """The permission profiles of each workspace, with the workspace's id added."""
+        return [
+            {**profile, "workspaceId": workspace.get("workspaceId")}
+            for workspace in self.each_workspace
+            for profile in self._read(PERMISSION_PROFILES, params=workspace)
+        ]
+
+    @cached_property
+    def scorecards(self) -> list[dict[str, Any]]:
+        """The scorecards of the wanted workspaces; Gong lists those of all."""
+        wanted = {workspace.get("workspaceId") for workspace in self.workspace_filters}
+        return [
+            scorecard
+            for scorecard in self._read(SCORECARDS)
+            if wanted == {None} or str(scorecard.get("workspaceId")) in wanted
+        ]
+
+    @cached_property
+    def trackers(self) -> list[dict[str, Any]]:
+        """The keyword trackers of the wanted workspaces."""
+        return [
+            tracker
+            for workspace in self.workspace_filters
+            for tracker in self._read(TRACKERS, params=workspace)
+        ]
+
+    @cached_property
+    def crm_integration_ids(self) -> list[str]:
+        """Ids of the generic CRM integrations; there is one at most."""
+        return [str(found["integrationId"]) for found in self._read(CRM_INTEGRATIONS)]
+
+    @cached_property
+    def flows(self) -> list[dict[str, Any]]:
+        """Every flow that somebody sees, once: a request for each active user."""
+        found: dict[str, dict[str, Any]] = {}
+        for email in self.owner_emails:
+            for workspace in self.workspace_filters:
+                for flow in self._read(FLOWS, params={"flowOwnerEmail": email, **workspace}):
+                    found.setdefault(str(flow["id"]), flow)
+        return list(found.values())
+
+    @property
+    def owner_emails(self) -> list[str]:
+        """Addresses of the active users, who may own flows."""
+        return [
+            user["emailAddress"]
+            for user in self.users
+            if user.get("emailAddress") and user.get("active") is not False
+        ]
+
+    @cached_property
+    def company_zone(self) -> str:
+        """Name of the company's time zone, as statistics echo it.
+
+        Where Gong does not say, the last zone on earth in which a day ends: a day then counts as
+        over when it is over everywhere.
+        """
+        last = self._run.end.subtract(days=2)
+        days = {"fromDate": last.subtract(days=30).to_date_string()}
+        body = {"filter": {**days, "toDate": last.to_date_string()}}
+        for operation in (ACTIVITY_AGGREGATE, INTERACTION_STATS):
+            try:
+                page = next(iter(self._client.pages(operation, body=body)))
+                zone = str(page.answer["timeZone"])
+                pendulum.timezone(zone)
+            except (NothingFound, MissingScope, KeyError, InvalidTimezone):
+                continue
+            return zone
+        return "Etc/GMT+12"
+
+    @cached_property
+    def history(self) -> History:
+        """Where the company's calls begin, and how many there are.
+
+        Gong lists calls by when they were scheduled but filters some by when they started, so
+        that the first page need not hold the first call: what lies before it is asked for too.
+        """
+        start, calls = self._run.end, None
+        try:
+            while page := self._first_page(Window(BEFORE_ALL_CALLS, start)):
+                calls = page.total if calls is None else calls
+                earliest = min((call_time(hoisted(call)) for call in page.records), default=start)
+                if earliest >= start:
+                    break
+                start = earliest
+        except GongError as error:
+            if not error.concerns_operation:
+                raise
+            # Without the scope, or should Gong not take so long a range: windows find out.
+            return History(BEFORE_ALL_CALLS, None)
+        return History(start, calls or 0)
+
+    def _first_page(self, window: Window) -> Page | None:
+        operation = self._run.calls
+        try:
+            return next(self._client.pages(operation, **request(operation, time_filter(window))))
+        except NothingFound:
+            return None
+
+    def expected_calls(self, span: Window) -> int | None:
+        """About how many calls a span holds, if the history has been asked for in this run."""
+        history = self.__dict__.get("history")
+        if history is None or history.calls is None or span.start < history.start:
+            return None
+        whole = Window(history.start, self._run.end)
+        return round(history.calls * (span.length / whole.length)) if whole.length else 0
+
+    def _read(
+        self, operation: Operation, params: dict[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        for page in self._client.pages(operation, params=params):
+            self.requests += 1
+            yield from page.records

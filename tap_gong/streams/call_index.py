@@ -1,0 +1,121 @@
+"""Which calls there are: the way to see which were deleted (API: Calls)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from typing_extensions import override
+
+from tap_gong.call_source import CallSource, call_time, hoisted, is_wanted, request
+from tap_gong.cost import Cost
+from tap_gong.operations import CALLS
+from tap_gong.schemas.calls import CALL_INDEX_ENTRY
+from tap_gong.shared_lists import BEFORE_ALL_CALLS
+from tap_gong.source import TooFull
+from tap_gong.stream import BookmarkedStream, Part
+from tap_gong.windowed import whole
+from tap_gong.windows import TOO_FULL, Slices, Window, instant, iso, time_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pendulum
+    from singer_sdk.helpers.types import Record
+
+    from tap_gong.tap import TapGong
+
+
+class CallIndex(BookmarkedStream):
+    """Sweeps through the whole history; Gong announces deletions nowhere.
+
+    A sweep may take several runs. What an earlier one saw and the newest whole one did not is
+    gone. ACTIVATE_VERSION says so to targets that know it; for others, each row tells which sweep
+    saw it last and which was the newest whole one by then.
+
+    State: `sweep` = {"started", "reached"} while one is under way, `newest_whole_sweep`.
+    """
+
+    name = "call_index"
+    summary = "Ids of all calls there are, to find those deleted; a request for 100 calls"
+    operation = CALLS
+    primary_keys: ClassVar[list[str]] = ["id"]
+    schema = CALL_INDEX_ENTRY
+    incremental = "sweep"
+    known_filters = ("workspace_ids", "primary_user_ids", "private_calls")
+    selected_by_default = False
+
+    def __init__(self, tap: TapGong) -> None:
+        super().__init__(tap)
+        # The row read last waits for the next: the last of all says that the sweep is whole.
+        self._held: Record = {}
+        self._held_time = BEFORE_ALL_CALLS
+        self._seen = 0
+
+    @override
+    def cost(self) -> Cost:
+        calls = self._tap.source(CallSource).count_records(
+            Window(self._tap.lists.history.start, self.run.end)
+        )
+        return Cost.of(calls)
+
+    @override
+    def records(self) -> Iterator[Record]:
+        if self.run.call_ids:
+            self.logger.warning("call_index is left alone: call_ids asks for a part of the calls")
+            return
+        state = dict(self.stream_state) if self.replication_method == "INCREMENTAL" else {}
+        sweep = state.get("sweep") or {"started": iso(self.run.now)}
+        started = instant(sweep["started"], "the sweep of call_index in the state")
+        begin = self._tap.lists.history.start
+        if "reached" in sweep:
+            begin = instant(sweep["reached"], "the sweep of call_index in the state")
+        span = Window(min(begin, started), started)
+        whole_sweep = state.get("newest_whole_sweep")
+        self._stream_version = int(started.timestamp() * 1000)
+        slices = Slices(span, expected=self._tap.lists.expected_calls(span))
+        for window in slices:
+            rows = self._window(window, started, whole_sweep, may_cut=slices.may_cut(window))
+            if not (yield from whole(self, slices, window, rows)):
+                continue
+            slices.finished(window, self._seen)
+            reached = self._held_time if self._held else window.end
+            self._keep({"started": iso(started), "reached": iso(reached)}, whole_sweep)
+        if self._held:
+            # Tells targets without ACTIVATE_VERSION that the sweep is whole.
+            yield {**self._held, "newestWholeSweep": iso(started)}
+        self._keep(None, iso(started))
+        self._write_activate_version_message(self._stream_version)
+
+    def _window(
+        self,
+        window: Window,
+        started: pendulum.DateTime,
+        whole_sweep: str | None,
+        *,
+        may_cut: bool,
+    ) -> Iterator[Record]:
+        self._seen = 0
+        stamp = {"sweepStartedAt": iso(started), "newestWholeSweep": whole_sweep}
+        for workspace in self._tap.lists.workspace_filters:
+            filters = {**time_filter(window), **workspace}
+            for page in self.pages(Part(**request(CALLS, filters))):
+                if may_cut and not self._seen and (page.total or 0) > TOO_FULL:
+                    raise TooFull(page.total or 0)
+                for call in map(hoisted, page.records):
+                    self._seen += 1
+                    if is_wanted(call, self.run.filters):
+                        if self._held:
+                            yield self._held
+                        told = {name: call.get(name) for name in ("id", "started", "isPrivate")}
+                        self._held, self._held_time = {**told, **stamp}, call_time(call)
+
+    def _keep(self, sweep: dict[str, str] | None, whole_sweep: str | None) -> None:
+        """Write down how far the sweep has come, and a STATE message."""
+        if self.run.keeps_bookmarks:
+            return
+        for name, value in (("sweep", sweep), ("newest_whole_sweep", whole_sweep)):
+            if value is None:
+                self.stream_state.pop(name, None)
+            else:
+                self.stream_state[name] = value
+        self.write_state()

@@ -1,0 +1,144 @@
+"""Streams that the settings declare: any operation that this version does not know."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from typing_extensions import override
+
+from gong_api.errors import GongError, SettingsError
+from gong_api.operation import Operation, Page
+from tap_gong.schemas.inferred import inferred
+from tap_gong.stream import Part, UpdatedStream
+from tap_gong.windows import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from singer_sdk.helpers.types import Record
+
+    from tap_gong.tap import TapGong
+
+
+class CustomStream(UpdatedStream):
+    """An operation as `custom_streams` declares it, paged by cursor.
+
+    The schema is what the entry's `schema` says, else what the first page holds; fields that come
+    later are kept. With a `replication_key`, rows that are not newer than the bookmark are left
+    out. `{start}` and `{end}` in params and body stand for the bookmark (else `start_date`) and
+    the end of the run.
+    """
+
+    incremental = "`replication_key`"
+    keeps_unknown_fields = True
+    known_filters: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, tap: TapGong, declared: Mapping[str, Any]) -> None:
+        self.name = declared["name"]
+        self.summary = f"Custom: {declared.get('method', 'GET')} {declared['path']}"
+        self.operation = Operation(
+            declared.get("method", "GET"),
+            declared["path"],
+            _plain_path(declared.get("records_path") or ""),
+            scope="",
+        )
+        self._declared = declared
+        self._first_page: Page | None = None
+        super().__init__(tap)
+        self.primary_keys = list(declared.get("primary_keys") or [])
+        self.changed = declared.get("replication_key") or ""
+        if not self.changed:
+            self.forced_replication_method = "FULL_TABLE"
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """As declared, or as the first page has it; asked for once, by discovery or the run."""
+        given = self._declared.get("schema")
+        if given:
+            return {"type": "object", "properties": given.get("properties", given)}
+        self._pages = self._asked_for(self._part)
+        try:
+            self._first_page = next(self._pages, None)
+        except GongError as error:
+            if not error.concerns_operation:
+                raise
+            self.fail(error)
+        rows = self._first_page.records if self._first_page else []
+        keys = [*self.primary_keys, *([self.changed] if self.changed else [])]
+        return inferred(rows, keys)
+
+    @property
+    def _part(self) -> Part:
+        known = self.bookmark.end if self.bookmark else self.run.start
+        instants = {"{start}": iso(known) if known else "", "{end}": iso(self.run.end)}
+        params = _filled(self._declared.get("params") or {}, instants)
+        body = _filled(self._declared.get("body"), instants)
+        return Part(params={name: value for name, value in params.items() if value}, body=body)
+
+    @override
+    def parts(self) -> Iterable[Part]:
+        return (self._part,)
+
+    @override
+    def pages(self, part: Part) -> Iterator[Page]:
+        _ = self.schema
+        if self._first_page is None:
+            yield from self._asked_for(part)
+            return
+        # What the schema was made of is not asked for again.
+        first, self._first_page = self._first_page, None
+        yield first
+        yield from self._pages
+
+    def _asked_for(self, part: Part) -> Iterator[Page]:
+        if self.operation.records:
+            yield from super().pages(part)
+            return
+        answer = self.answer(part)
+        record = {name: value for name, value in answer.items() if name != "requestId"}
+        yield Page([record] if record else [], total=None, cursor=None, answer=answer)
+
+    @override
+    def records(self) -> Iterable[Record]:
+        return super().records() if self.changed else self.listing()
+
+
+def custom_streams(tap: TapGong, taken: Iterable[str]) -> Iterator[CustomStream]:
+    """The streams that `custom_streams` declares.
+
+    Args:
+        tap: whose settings they are in.
+        taken: names that they cannot have.
+
+    Raises:
+        SettingsError: one is declared twice, or its path leads elsewhere.
+    """
+    names = set(taken)
+    for declared in tap.config.get("custom_streams") or []:
+        name, path = declared["name"], declared["path"]
+        if name in names:
+            msg = f"custom_streams: there is already a stream {name}; give it another name"
+            raise SettingsError(msg)
+        if not path.startswith("/") or path.startswith("//"):
+            msg = f"custom_streams: path of {name} must begin with a slash, like /v2/calls"
+            raise SettingsError(msg)
+        names.add(name)
+        yield CustomStream(tap, declared)
+
+
+def _plain_path(path: str) -> str:
+    """`$.calls[*]` and `calls` are the same."""
+    return path.removeprefix("$").removeprefix(".").removesuffix("[*]")
+
+
+def _filled(template: Any, instants: Mapping[str, str]) -> Any:
+    """A template with `{start}` and `{end}` replaced in every text."""
+    if isinstance(template, dict):
+        return {name: _filled(value, instants) for name, value in template.items()}
+    if isinstance(template, list):
+        return [_filled(value, instants) for value in template]
+    if isinstance(template, str):
+        for name, value in instants.items():
+            template = template.replace(name, value)
+    return template

@@ -1,0 +1,59 @@
+"""What Gong holds about the persons that the settings name (API: Data privacy)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from typing_extensions import override
+
+from tap_gong.operations import DATA_FOR_EMAIL_ADDRESS, DATA_FOR_PHONE_NUMBER
+from tap_gong.schemas.privacy import EMAIL_ADDRESS_REFERENCES, PHONE_NUMBER_REFERENCES
+from tap_gong.stream import GongStream, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from singer_sdk.helpers.types import Record
+
+
+class References(GongStream):
+    """A row for each subject: everything that Gong holds about it."""
+
+    primary_keys: ClassVar[list[str]] = ["subject"]
+    selected_by_default = False
+    subjects: ClassVar[str]
+    parameter: ClassVar[str]
+
+    @override
+    def parts(self) -> Iterable[Part]:
+        for subject in self.config.get(self.subjects) or []:
+            yield Part(params={self.parameter: subject}, stamp={"subject": subject})
+
+    @override
+    def records(self) -> Iterable[Record]:
+        for part in self.parts():
+            answer = self.answer(part)
+            answer.pop("requestId", None)
+            yield {**answer, **part.stamp}
+
+
+class EmailAddressReferences(References):
+    """What Gong holds about an e-mail address."""
+
+    name = "email_address_references"
+    summary = "Calls, e-mails and CRM objects of `email_addresses`; a request for each"
+    operation = DATA_FOR_EMAIL_ADDRESS
+    schema = EMAIL_ADDRESS_REFERENCES
+    subjects = "email_addresses"
+    parameter = "emailAddress"
+
+
+class PhoneNumberReferences(References):
+    """What Gong holds about a phone number."""
+
+    name = "phone_number_references"
+    summary = "Calls, e-mails and CRM objects of `phone_numbers`; a request for each"
+    operation = DATA_FOR_PHONE_NUMBER
+    schema = PHONE_NUMBER_REFERENCES
+    subjects = "phone_numbers"
+    parameter = "phoneNumber"

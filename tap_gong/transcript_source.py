@@ -1,0 +1,212 @@
+"""Transcripts, those included that were not ready when their call was read."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from gong_api.errors import MissingScope, Refused
+from tap_gong.call_source import CallSource, Speakers, hoisted, is_wanted
+from tap_gong.operations import CALLS_EXTENSIVE, TRANSCRIPTS
+from tap_gong.owed import Owed, Stretch
+from tap_gong.run import chunks
+from tap_gong.source import Source
+from tap_gong.windowed import whole
+from tap_gong.windows import Slices, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import pendulum
+    from singer_sdk.helpers.types import Record
+
+    from gong_api.operation import Page
+    from tap_gong.tap import TapGong
+
+
+class TranscriptSource(Source):
+    """Transcripts of calls; those that are not ready yet are owed, and come with a later run.
+
+    What is owed is kept in the state of the stream `transcripts`, selected or not, for all streams
+    that are made of transcripts: see `tap_gong.owed`.
+
+    Attributes:
+        speakers: callId -> who speaks in it, of the records being handed out.
+    """
+
+    operation = TRANSCRIPTS
+    follows = CallSource
+
+    def __init__(self, tap: TapGong) -> None:
+        super().__init__(tap)
+        self._missing: dict[str, pendulum.DateTime] = {}
+        self._read_again: set[str] = set()
+        self._is_warned = False
+        self._looks_up_speakers = tap.run.calls is CALLS_EXTENSIVE
+        self.speakers: dict[str, Speakers] = {}
+
+    @property
+    def _calls(self) -> CallSource:
+        return self._tap.source(CallSource)
+
+    @property
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = self._tap.streams["transcripts"].stream_state
+        return state
+
+    @cached_property
+    def owed(self) -> Owed:
+        """What is owed, as the state has it."""
+        return Owed.read(self._state)
+
+    @property
+    def _by_calls(self) -> bool:
+        """Whether a filter is wanted that this operation lacks, but a list of calls has."""
+        return bool(self.run.user_ids) or self.run.excludes_private
+
+    @override
+    def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
+        calls = self._calls_of(window) if self._by_calls else {}
+        came: set[str] = set()
+        for row in self._of_window(window, list(calls), may_cut=may_cut):
+            came.add(row["callId"])
+            yield row
+        if not self._by_calls:
+            calls = self._known_calls_of(window)
+        self._missing = {call: time for call, time in calls.items() if call not in came}
+
+    @override
+    def end_window(self, window: Window) -> None:
+        """Remember whose transcript is missing.
+
+        What lies in the lookback will be read again anyway and is named while there is room, for
+        the date at which it was first seen; what has left it must not be forgotten.
+        """
+        now, settled = self.run.now, self.run.settled_before
+        gone = [call for call, time in self._missing.items() if time < settled]
+        self.owed.note(gone, window, now)
+        if self.run.lookback < self.run.transcript_wait:
+            recent = [call for call, time in self._missing.items() if time >= settled]
+            self.owed.note_in_lookback(recent, now)
+        self._read_again.update(call for call in self._missing if call in self.owed.named)
+        self._keep_owed()
+
+    @override
+    def after_windows(self) -> Iterable[Record]:
+        """Ask for what is owed and was not inside this run's windows."""
+        wanted = [call for call in self.owed.named if call not in self._read_again]
+        yield from self._of_calls(self._wanted_ids(wanted))
+        for stretch in self.owed.due_stretches(self.run.now):
+            yield from self._of_stretch(stretch)
+        report = self.report
+        report.given_up = self.owed.give_up(self.run.now, self.run.transcript_wait)
+        if report.given_up:
+            self._tap.logger.warning(
+                "%d transcripts are given up: they did not come within transcript_wait_days (%d)",
+                report.given_up,
+                self.run.transcript_wait.days,
+            )
+        self._keep_owed()
+
+    @override
+    def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
+        return self._of_calls(self._wanted_ids(call_ids))
+
+    @override
+    def filtered_pages(self, filters: Mapping[str, Any]) -> Iterator[Page]:
+        for page in super().filtered_pages(filters):
+            if self._tap.wants_speakers:
+                self.speakers = self._speakers_of([row["callId"] for row in page.records])
+            yield page
+
+    def _keep_owed(self) -> None:
+        self.report.owed = len(self.owed)
+        if not self.run.keeps_bookmarks:
+            self.owed.write(self._state)
+
+    def _of_stretch(self, stretch: Stretch) -> Iterator[Record]:
+        """Read a stretch again, in windows; where a run ends, the next one goes on."""
+        slices = Slices(Window(stretch.reached, stretch.window.end))
+        for window in slices:
+            self.announced = 0
+            calls = list(self._calls_of(window)) if self._by_calls else []
+            rows = self._of_window(window, calls, may_cut=slices.may_cut(window))
+            if not (yield from whole(self.readers[0], slices, window, rows)):
+                continue
+            slices.finished(window, self.announced)
+            self.owed.looked_until(stretch, window.end, self.run.now)
+            self._keep_owed()
+            self.readers[0].write_state()
+
+    def _wanted_ids(self, call_ids: list[str]) -> list[str]:
+        """Those of some calls that pass the filters, which this operation does not know."""
+        if not self.run.filters or not call_ids:
+            return call_ids
+        rows = map(hoisted, self._calls.by_id(call_ids, self.report))
+        return [call["id"] for call in rows if is_wanted(call, self.run.filters)]
+
+    def _of_window(self, window: Window, calls: list[str], *, may_cut: bool) -> Iterator[Record]:
+        if self._by_calls:
+            yield from self._of_calls(calls)
+            return
+        for row in super().window_records(window, may_cut=may_cut):
+            self.report.arrived += self.owed.arrived(row["callId"])
+            yield row
+
+    def _of_calls(self, call_ids: list[str]) -> Iterator[Record]:
+        for ids in chunks(call_ids):
+            for page in self.filtered_pages({"callIds": ids}):
+                for row in page.records:
+                    self.report.arrived += self.owed.arrived(row["callId"])
+                    yield row
+
+    def _speakers_of(self, call_ids: list[str]) -> dict[str, Speakers]:
+        """Who speaks: known where the calls have just been read, else asked for."""
+        known = self._calls.speakers
+        unknown = [call for call in call_ids if call not in known]
+        if not unknown or not self._looks_up_speakers or self._knows_window:
+            return known
+        try:
+            return {**known, **self._calls.look_up_speakers(unknown, self.report)}
+        except Refused as error:
+            if not error.concerns_operation:
+                raise
+            self._looks_up_speakers = False
+            self._tap.logger.warning("Transcripts come without the speakers' names: %s", error)
+            return known
+
+    @property
+    def _knows_window(self) -> bool:
+        """Whether the calls of the window being read are at hand."""
+        return self.present is not None and self._calls.just_read(self.present) is not None
+
+    def _known_calls_of(self, window: Window) -> dict[str, pendulum.DateTime]:
+        """Calls of a window as far as it costs nothing to know them, or must be known.
+
+        Without `calls` at hand, only what has left the lookback is worth a list of its own.
+        """
+        just_read = self._calls.just_read(window)
+        if just_read is not None:
+            return just_read
+        settled = self.run.settled_before
+        if window.start >= settled:
+            return {}
+        return self._calls_of(Window(window.start, min(window.end, settled)))
+
+    def _calls_of(self, window: Window) -> dict[str, pendulum.DateTime]:
+        """Calls of a window, each with its time, asked for if need be."""
+        try:
+            return self._calls.of_window(window, self.report)
+        except MissingScope as error:
+            if self._by_calls:
+                raise
+            if not self._is_warned:
+                self._is_warned = True
+                self._tap.logger.warning(
+                    "Transcripts that come later than lookback_days may be missed, since calls "
+                    "cannot be listed: %s",
+                    error,
+                )
+            return {}

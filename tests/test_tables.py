@@ -1,0 +1,328 @@
+"""Tables made of nested data: whole, without requests of their own, with bookmarks of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+
+from tap_gong.streams import STREAMS
+from tap_gong.streams.call_tables import CallTable
+from tap_gong.streams.transcripts import TranscriptStream, clock_time
+from tests.conftest import NOW, settings
+from tests.singer_run import run_tap
+
+CALL_TABLES = {stream.name for stream in STREAMS if issubclass(stream, CallTable)}
+TRANSCRIPT_TABLES = {"transcript_sentences", "transcript_texts"}
+TABLES = (
+    CALL_TABLES
+    | TRANSCRIPT_TABLES
+    | {"scorecard_questions", "tracker_keywords", "answered_scorecard_answers"}
+)
+PARENTS = {"calls", "transcripts", "scorecards", "trackers", "answered_scorecards"}
+
+
+def paths(sandbox):
+    return [entry.path for entry in sandbox.requests]
+
+
+def bodies(sandbox, path):
+    return [entry.body for entry in sandbox.requests if entry.path == path]
+
+
+@pytest.fixture(scope="module")
+def everything(company):
+    return run_tap(settings(company, end_date=NOW.isoformat()), streams=PARENTS | TABLES)
+
+
+def test_the_tables_of_the_contract_are_there():
+    assert len(CALL_TABLES) == 13
+    assert len(TABLES) == 18
+    assert {s.name for s in STREAMS if issubclass(s, TranscriptStream)} == {
+        "transcripts",
+        *TRANSCRIPT_TABLES,
+    }
+
+
+def test_tables_cost_no_request(company, config):
+    company.clear_requests()
+    run_tap(config, streams=PARENTS)
+    plain = paths(company)
+    company.clear_requests()
+    output = run_tap(config, streams=PARENTS | TABLES)
+    assert sorted(paths(company)) == sorted(plain)
+    assert {stream for stream in TABLES if output.records[stream]} == TABLES
+
+
+def test_each_stream_has_one_schema_and_few_states(everything):
+    named = [message["stream"] for message in everything.of("SCHEMA")]
+    assert sorted(named) == sorted(PARENTS | TABLES)
+    assert len(everything.of("STATE")) < 20
+
+
+@pytest.mark.parametrize(
+    ("table", "nested"),
+    [
+        ("call_parties", lambda call: call.get("parties")),
+        ("call_trackers", lambda call: call["content"].get("trackers")),
+        ("call_topics", lambda call: call["content"].get("topics")),
+        ("call_structure", lambda call: call["content"].get("structure")),
+        ("call_key_points", lambda call: call["content"].get("keyPoints")),
+        ("call_speakers", lambda call: call["interaction"].get("speakers")),
+        ("call_comments", lambda call: call["collaboration"].get("publicComments")),
+        ("call_interaction_stats", lambda call: call["interaction"].get("interactionStats")),
+        ("call_videos", lambda call: call["interaction"].get("video")),
+    ],
+)
+def test_a_table_holds_what_the_calls_hold(everything, table, nested):
+    added = {"callId", "index", "emailDomain"}
+    rows = [
+        (row["callId"], {k: v for k, v in row.items() if k not in added})
+        for row in everything.records[table]
+    ]
+    expected = []
+    for call in everything.records["calls"]:
+        full = {"content": {}, "interaction": {}, "collaboration": {}, **call}
+        expected += [(call["id"], item) for item in nested(full) or []]
+    if table == "call_trackers":
+        # When each came up is in a table of its own.
+        rows, expected = (
+            [(c, without_occurrences(t)) for c, t in some] for some in (rows, expected)
+        )
+    assert expected
+    assert rows == expected
+
+
+def without_occurrences(tracker):
+    phrases = [{k: p[k] for k in ("phrase", "count")} for p in tracker.get("phrases") or []]
+    told = {k: v for k, v in tracker.items() if k not in {"occurrences", "phrases"}}
+    return {**told, "phrases": phrases}
+
+
+def test_domains_of_participants(everything):
+    for party in everything.records["call_parties"]:
+        address = party.get("emailAddress")
+        assert party["emailDomain"] == (address.rpartition("@")[2].lower() if address else None)
+
+
+def test_crm_objects_of_calls_and_of_participants(everything):
+    rows = everything.records["call_context_objects"]
+    calls = {
+        (call["id"], system["system"], found["objectType"], found["objectId"])
+        for call in everything.records["calls"]
+        for system in call.get("context") or []
+        for found in system["objects"]
+    }
+    assert calls == {
+        (row["callId"], row["system"], row["objectType"], row["objectId"])
+        for row in rows
+        if row["partyId"] == ""
+    }
+    assert any(row["partyId"] for row in rows)
+    assert any(row["fields"] for row in rows)
+    assert all(row["timing"] is not None for row in rows)
+
+
+def test_occurrences_of_trackers(everything):
+    expected = sum(
+        len(part.get("occurrences") or [])
+        for call in everything.records["calls"]
+        for tracker in (call.get("content") or {}).get("trackers") or []
+        for part in [tracker, *(tracker.get("phrases") or [])]
+    )
+    rows = everything.records["call_tracker_occurrences"]
+    assert len(rows) == expected > 0
+    assert any(row["phrase"] for row in rows)
+
+
+def test_outlines_and_highlights_item_by_item(everything):
+    for table, part in (("call_outline", "outline"), ("call_highlights", "highlights")):
+        expected = [
+            (call["id"], item["text"])
+            for call in everything.records["calls"]
+            for group in (call.get("content") or {}).get(part) or []
+            for item in group["items"]
+        ]
+        assert expected
+        assert [(row["callId"], row["text"]) for row in everything.records[table]] == expected
+
+
+def test_sentences_carry_the_speakers_of_the_call(everything):
+    speakers = {
+        (call["id"], party["speakerId"]): (party.get("name"), party.get("affiliation"))
+        for call in everything.records["calls"]
+        for party in call.get("parties") or []
+        if party.get("speakerId")
+    }
+    said = [
+        (row["callId"], sentence["text"], monologue["speakerId"])
+        for row in everything.records["transcripts"]
+        for monologue in row["transcript"]
+        for sentence in monologue["sentences"]
+    ]
+    rows = everything.records["transcript_sentences"]
+    assert [(row["callId"], row["text"], row["speakerId"]) for row in rows] == said
+    named = [row for row in rows if speakers.get((row["callId"], row["speakerId"]), (None,))[0]]
+    assert len(named) > len(rows) / 2
+    for row in named:
+        name, affiliation = speakers[row["callId"], row["speakerId"]]
+        assert (row["speakerName"], row["affiliation"]) == (name, affiliation)
+        assert row["startTime"] == clock_time(row["start"])
+
+
+def test_a_call_as_text_is_a_paragraph_for_each_monologue(everything):
+    transcripts = {row["callId"]: row["transcript"] for row in everything.records["transcripts"]}
+    for row in everything.records["transcript_texts"]:
+        paragraphs = row["text"].split("\n\n")
+        assert len(paragraphs) == len(transcripts[row["callId"]])
+        for paragraph, monologue in zip(paragraphs, transcripts[row["callId"]], strict=True):
+            said = " ".join(sentence["text"] for sentence in monologue["sentences"])
+            assert re.fullmatch(r"\[\d\d:\d\d:\d\d\] [^:]+: " + re.escape(said), paragraph)
+    texts = "".join(row["text"] for row in everything.records["transcript_texts"])
+    assert re.search(r"^\[00:0\d:\d\d\] [A-Z]\w+ [\w' -]+ \(Internal\): ", texts, re.MULTILINE)
+
+
+def test_times_on_the_clock():
+    assert clock_time(0) == "00:00:00"
+    assert clock_time(83_999) == "00:01:23"
+    assert clock_time(36_000_000) == "10:00:00"
+    assert clock_time(None) is None
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_a_table_is_the_same_without_its_parent(everything, company, config, table):
+    company.clear_requests()
+    output = run_tap(config, streams={table})
+    assert set(output.records) == {table}
+    assert output.records[table] == everything.records[table]
+    assert table in output.state["bookmarks"]
+
+
+def test_only_what_a_table_needs_is_asked_for(company, config):
+    company.clear_requests()
+    run_tap(config, streams={"call_topics"})
+    assert bodies(company, "/v2/calls/extensive")[-1]["contentSelector"] == {
+        "context": "None",
+        "exposedFields": {"content": {"topics": True}},
+    }
+
+
+def test_names_of_speakers_take_a_request_for_each_page_when_calls_are_not_read(company, config):
+    company.clear_requests()
+    run_tap(config, streams={"transcripts"})
+    plain = paths(company)
+    company.clear_requests()
+    run_tap(config, streams={"transcripts", "transcript_sentences", "transcript_texts"})
+    more = paths(company)
+    assert more.count("/v2/calls/transcript") == plain.count("/v2/calls/transcript") == 3
+    looked_up = [b for b in bodies(company, "/v2/calls/extensive") if "callIds" in b["filter"]]
+    assert len(more) - len(plain) == len(looked_up) == 3
+    for body in looked_up:
+        assert 0 < len(body["filter"]["callIds"]) <= 100
+        assert body["contentSelector"]["exposedFields"] == {"parties": True}
+
+
+def test_sentences_come_without_names_where_calls_may_not_be_read(caplog):
+    from gong_sandbox import Sandbox
+
+    with Sandbox(
+        calls=30,
+        days=20,
+        seed=3,
+        now=NOW,
+        requests_per_second=0,
+        daily_requests=0,
+        without_scopes={"api:calls:read:extensive"},
+    ) as sandbox:
+        config = settings(sandbox, end_date=NOW.isoformat(), start_date="2026-06-01")
+        output = run_tap(config, streams={"transcript_sentences"})
+    assert output.records["transcript_sentences"]
+    assert not any(row["speakerName"] for row in output.records["transcript_sentences"])
+    assert "api:calls:read:extensive" in caplog.text
+    assert output.failed == []
+
+
+def test_a_table_selected_later_gets_its_history(company, config):
+    first = run_tap(config, streams={"calls", "transcripts"})
+    alone = run_tap(config, streams={"call_topics"})
+    company.clear_requests()
+    output = run_tap(config, state=first.state, streams={"calls", "transcripts", "call_topics"})
+    assert output.records["call_topics"] == alone.records["call_topics"]
+    # The calls themselves are only read again for their lookback.
+    assert len(output.records["calls"]) < len(first.records["calls"])
+    pages = [json.dumps(body, sort_keys=True) for body in bodies(company, "/v2/calls/extensive")]
+    assert len(set(pages)) == len(pages)
+
+
+def test_an_owed_transcript_reaches_every_table_made_of_it(sandbox):
+    now = sandbox.clock.now()
+    call = sandbox.company.add_call(
+        filter_time=now - timedelta(days=12),
+        listed_at=now - timedelta(hours=1),
+        transcript_at=now + timedelta(days=1),
+    ).id
+    streams = {"calls", "transcript_sentences", "transcript_texts"}
+    first = run_tap(settings(sandbox, end_date=now.isoformat()), streams=streams)
+    assert call not in {row["callId"] for row in first.records["transcript_texts"]}
+    sandbox.clock.advance(timedelta(days=2))
+    later = sandbox.clock.now().isoformat()
+    second = run_tap(settings(sandbox, end_date=later), state=first.state, streams=streams)
+    (text,) = (row for row in second.records["transcript_texts"] if row["callId"] == call)
+    sentences = [row for row in second.records["transcript_sentences"] if row["callId"] == call]
+    assert text["text"]
+    assert any(row["speakerName"] for row in sentences)
+
+
+def test_a_table_that_was_left_out_meanwhile_misses_no_owed_transcript(sandbox):
+    now = sandbox.clock.now()
+    call = sandbox.company.add_call(
+        filter_time=now - timedelta(days=9),
+        listed_at=now - timedelta(hours=1),
+        transcript_at=now + timedelta(days=1),
+    ).id
+    both = {"calls", "transcripts", "transcript_sentences"}
+    run = run_tap(settings(sandbox, end_date=now.isoformat()), streams=both)
+    for _ in range(2):
+        sandbox.clock.advance(timedelta(days=2))
+        later = sandbox.clock.now().isoformat()
+        run = run_tap(
+            settings(sandbox, end_date=later), state=run.state, streams={"calls", "transcripts"}
+        )
+    sandbox.clock.advance(timedelta(days=1))
+    later = sandbox.clock.now().isoformat()
+    last = run_tap(settings(sandbox, end_date=later), state=run.state, streams=both)
+    assert call in {row["callId"] for row in last.records["transcript_sentences"]}
+
+
+def test_max_records_and_call_ids_hold_for_tables(company, config):
+    output = run_tap({**config, "max_records": 7}, streams={"calls", "call_topics", "call_parties"})
+    assert {name: len(rows) for name, rows in output.records.items()} == dict.fromkeys(
+        ("calls", "call_topics", "call_parties"), 7
+    )
+    wanted = [slot.id for slot in company.company.slots(None, None, now=NOW)[:3]]
+    company.clear_requests()
+    output = run_tap({**config, "call_ids": wanted}, streams={"calls", "call_parties"})
+    assert {row["callId"] for row in output.records["call_parties"]} <= set(wanted)
+    assert paths(company) == ["/v2/calls/extensive"]
+
+
+def test_rows_of_a_scorecard_a_review_and_a_tracker(everything):
+    questions = [
+        (card["scorecardId"], question["questionId"])
+        for card in everything.records["scorecards"]
+        for question in card["questions"]
+    ]
+    rows = everything.records["scorecard_questions"]
+    assert [(row["scorecardId"], row["questionId"]) for row in rows] == questions
+    answers = sum(len(review["answers"]) for review in everything.records["answered_scorecards"])
+    assert len(everything.records["answered_scorecard_answers"]) == answers
+    keywords = [
+        (tracker["trackerId"], word)
+        for tracker in everything.records["trackers"]
+        for language in tracker["languageKeywords"]
+        for word in language["keywords"]
+    ]
+    rows = everything.records["tracker_keywords"]
+    assert [(row["trackerId"], row["keyword"]) for row in rows] == keywords
