@@ -49,4 +49,6 @@ clean:
 	$(DEMO_PYTHON) -m venv .venv-demo
 	$(DEMO_BIN)/python -m pip install --quiet --quiet --upgrade "pip>=25.1"
 	$(DEMO_BIN)/python -m pip install --quiet --quiet --editable . --group demo
+	# Meltano installs an editable plugin once; what it depends on may have changed.
+	rm -rf .meltano/extractors .meltano/loaders/target-gong
 	@touch $@

@@ -130,7 +130,8 @@ def _meltano_kind(name: str, prop: dict[str, Any]) -> str:
     if prop.get("enum"):
         return "options"
     types = [str(kind) for kind in prop["type"] if kind != "null"]
-    return "decimal" if "number" in types else types[0]
+    # Meltano's own kind for fractions makes of one from the environment what it cannot write down.
+    return "string" if "number" in types else types[0]
 
 
 def _markdown(rows: Sequence[tuple[str, ...]]) -> str:

@@ -25,8 +25,8 @@ GONG = "https://api.gong.io"
 SANDBOX = "sandbox"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
-# With "integer", the SDK reads whole numbers from the environment.
-_NUMBER = th.CustomType({"type": ["integer", "number"], "minimum": 0})
+# As text too: that is how fractions come from the environment.
+_NUMBER = th.CustomType({"type": ["number", "string"], "minimum": 0, "pattern": r"^\d+(\.\d+)?$"})
 
 CONNECTION: tuple[th.Property[Any], ...] = (
     th.Property(
@@ -169,19 +169,24 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
         follows_token=base_url == GONG,
         auth=_auth(settings, clock),
         limiter=RequestLimiter(
-            per_second=settings["requests_per_second"],
+            per_second=number(settings, "requests_per_second"),
             budget=settings["daily_request_budget"],
             clock=clock,
         ),
         retries=RetryPolicy(
             max_retries=settings["max_retries"],
-            max_wait=settings["max_retry_wait"],
+            max_wait=number(settings, "max_retry_wait"),
             clock=clock,
         ),
         clock=clock,
-        timeout=settings["request_timeout"],
+        timeout=number(settings, "request_timeout"),
         user_agent=settings["user_agent"],
     )
+
+
+def number(settings: Mapping[str, Any], name: str) -> float:
+    """A setting that is a number, or the text of one."""
+    return float(settings[name])
 
 
 def checked_url(url: str) -> str:

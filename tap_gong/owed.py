@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import pendulum
 
-# Ids of 19 digits: some 6 kB of state.
-MOST_NAMED = 250
+# Ids of 19 digits: some 5 kB of state.
+MOST_NAMED = 200
 _MOST_STRETCHES = 10
 
 

@@ -17,7 +17,7 @@ from typing_extensions import override
 from gong_api.clock import Clock, SystemClock
 from gong_api.command import WORK_LEFT, Interrupted, RunStopped, gong_command, settings_checked
 from gong_api.errors import GongError, SettingsError
-from gong_api.settings import connect
+from gong_api.settings import connect, number
 from tap_gong.plan import Plan
 from tap_gong.report import as_json
 from tap_gong.run import Run
@@ -246,14 +246,21 @@ class TapGong(Tap):
                 stream.fail(error)
         return Plan(
             costs,
-            rate=self.config["requests_per_second"],
+            rate=number(self.config, "requests_per_second"),
             budget=self.config["daily_request_budget"],
             spent=self.client.limiter.used,
         )
 
     @override
     def setup_mapper(self) -> None:
-        # Streams correct what a catalog says of their keys; the mapper reads it once.
+        # Streams correct what a catalog says of their keys; the mapper reads it once. It fails on a
+        # map of a stream that is not selected.
+        maps = self._config.get("stream_maps")
+        if maps:
+            left_out = {name for name, stream in self.streams.items() if not stream.selected}
+            self._config["stream_maps"] = {
+                name: stream_map for name, stream_map in maps.items() if name not in left_out
+            }
         _ = self.streams
         super().setup_mapper()
 

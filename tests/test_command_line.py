@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from gong_api.errors import SettingsError
+from gong_api.settings import number
+from tap_gong.tap import TapGong
 from tests.conftest import NOW, settings
 
 BIN = Path(sys.executable).parent
@@ -249,3 +252,13 @@ def test_without_any_account(tmp_path):
     done = tap_gong(tmp_path, {"api_url": "sandbox", "max_records": 1})
     assert '"RECORD"' in done.stdout
     assert done.returncode == 0, done.stderr
+
+
+def test_fractions_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("TAP_GONG_REQUESTS_PER_SECOND", "2.5")
+    monkeypatch.setenv("TAP_GONG_API_URL", "sandbox")
+    tap = TapGong(parse_env_config=True)
+    assert number(tap.config, "requests_per_second") == 2.5
+    monkeypatch.setenv("TAP_GONG_REQUESTS_PER_SECOND", "often")
+    with pytest.raises(SettingsError, match="often"):
+        TapGong(parse_env_config=True)

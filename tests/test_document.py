@@ -189,3 +189,21 @@ def test_fields_that_gong_adds_are_reported_and_nested_ones_kept():
         output = run_tap(config(server), streams={"users"})
     assert output.unknown_fields == {"users": ["mood", "settings.hologram"]}
     assert output.records["users"] == [{"id": "1", "settings": {"hologram": True}}, {"id": "2"}]
+
+
+def test_a_product_without_a_licence_fails_its_stream_alone(caplog):
+    """Gong answers 500 to tasks where Engage is not licensed, and 403 to flows."""
+
+    def answer(method: str, path: str, query: Any, body: Any) -> tuple[int, Any]:
+        if path in LISTS:
+            return 200, {"requestId": "r", **LISTS[path]}
+        if path == "/v2/tasks":
+            return 500, {"requestId": "r", "errors": ["Internal server error occurred"]}
+        return 403, {"requestId": "r", "errors": ["Forbidden"]}
+
+    with AnsweringServer(answer) as server:
+        output = run_tap(config(server), streams={"tasks", "flows", "users"})
+    assert output.failed == ["flows", "tasks"]
+    assert output.records["users"]
+    assert "tasks is left out: Gong answered 500" in caplog.text
+    assert "licence" in caplog.text

@@ -90,6 +90,12 @@ def test_stream_maps_and_flattening_still_apply(config):
     assert output.records["library_folders"]
 
 
+def test_maps_of_streams_that_are_not_selected_do_no_harm(config):
+    maps = {"call_context_objects": {"partyId": "partyId or '-'"}}
+    output = run_tap({**config, "stream_maps": maps}, streams={"workspaces"})
+    assert output.records["workspaces"]
+
+
 def test_values_are_written_as_they_came(config):
     rows = run_tap(config, streams={"calls"}).records["calls"]
     talk = [
