@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from tap_gong.streams import STREAMS
 from tap_gong.tap import TapGong
+from target_gong.sinks import SINKS
+from target_gong.target import TargetGong
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from singer_sdk.plugin_base import PluginBase
+
     from tap_gong.stream import GongStream
 
 ROOT = Path(__file__).parent.parent
-FILES = ("README.md", "docs/streams.md", "meltano.yml")
+FILES = ("README.md", "docs/streams.md", "docs/writing.md", "meltano.yml")
 _BLOCK = re.compile(
     r"^(?P<begin>[^\n]*\[begin (?P<name>\w+)\][^\n]*\n)"
     r"(?P<body>.*?)"
@@ -35,8 +39,11 @@ def generated(text: str) -> str:
     blocks = {
         "core_streams": streams_table(core=True),
         "streams": streams_table(core=False),
-        "settings": settings_table(),
-        "meltano_settings": meltano_settings(),
+        "settings": settings_table(TapGong),
+        "target_settings": settings_table(TargetGong),
+        "target_streams": target_streams_table(),
+        "meltano_settings": meltano_settings(TapGong),
+        "meltano_target_settings": meltano_settings(TargetGong),
         "meltano_select": meltano_select(tables=False),
         "meltano_select_tables": meltano_select(tables=True),
     }
@@ -63,10 +70,22 @@ def streams_table(*, core: bool) -> str:
     return _markdown(rows)
 
 
-def settings_table() -> str:
-    """Markdown: name, default and meaning of each setting of the tap."""
+def target_streams_table() -> str:
+    """Markdown: what becomes of each stream's records, and what they must have."""
+    rows = [("stream", "what", "operations", "required", "scope")]
+    for name, sink in SINKS.items():
+        required = ", ".join(f"`{field.name}`" for field in sink.fields if field.required)
+        rows.append((f"`{name}`", sink.summary, sink.operations, required, f"`{sink.scope}`"))
+    return _markdown(rows)
+
+
+def settings_table(plugin: type[PluginBase]) -> str:
+    """Markdown: name, default and meaning of each setting; of the target, those it has alone."""
     rows = [("setting", "default", "meaning")]
-    for name, prop in _settings().items():
+    shared = _settings(TapGong) if plugin is TargetGong else {}
+    for name, prop in _settings(plugin).items():
+        if name in shared:
+            continue
         default = f"`{json.dumps(prop['default'])}`" if "default" in prop else ""
         choices = ", ".join(f"`{value}`" for value in _choices(prop))
         meaning = prop["description"] + (f". One of {choices}" if choices else "")
@@ -74,10 +93,10 @@ def settings_table() -> str:
     return _markdown(rows)
 
 
-def meltano_settings() -> str:
-    """YAML: the tap's settings as Meltano wants to know them."""
+def meltano_settings(plugin: type[PluginBase]) -> str:
+    """YAML: a plugin's settings as Meltano wants to know them."""
     lines = []
-    for name, prop in _settings().items():
+    for name, prop in _settings(plugin).items():
         lines.append(f"- name: {name}")
         lines.append(f"  kind: {_meltano_kind(name, prop)}")
         choices = _choices(prop)
@@ -111,11 +130,11 @@ def is_table(stream: type[GongStream]) -> bool:
     return not stream.selected_by_default and stream.operation in parents
 
 
-def _settings() -> dict[str, dict[str, Any]]:
-    """The tap's own settings, without those that the SDK adds to every tap."""
-    builtin: dict[str, Any] = {}
-    TapGong.append_builtin_config(builtin)
-    properties: dict[str, dict[str, Any]] = TapGong.config_jsonschema["properties"]
+def _settings(plugin: type[PluginBase]) -> dict[str, dict[str, Any]]:
+    """A plugin's own settings, without those that the SDK adds to every one."""
+    builtin: dict[str, Any] = {"properties": {}}
+    plugin.append_builtin_config(builtin)
+    properties: dict[str, dict[str, Any]] = plugin.config_jsonschema["properties"]
     return {name: prop for name, prop in properties.items() if name not in builtin["properties"]}
 
 

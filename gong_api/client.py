@@ -7,6 +7,7 @@ policy.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from gong_api.retries import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from requests.auth import AuthBase
 
@@ -38,6 +39,20 @@ logger = logging.getLogger("gong_api")
 
 # Ids beyond 2^53 and amounts keep their exact value: integers are unbounded, fractions decimal.
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a request carries.
+
+    Attributes:
+        data: bytes, or an iterable of them that knows its length.
+        kind: the media type.
+    """
+
+    data: Any
+    kind: str
 
 
 class RepeatedPage(Unreachable):
@@ -90,6 +105,8 @@ class GongClient:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
+        content: Callable[[], Content] | None = None,
+        repeatable: bool = True,
     ) -> dict[str, Any]:
         """Send a request and return Gong's answer.
 
@@ -98,26 +115,33 @@ class GongClient:
             path: below the host.
             params: of the query string.
             body: sent as JSON when not None.
+            content: makes the content of each try anew, in place of `body`.
+            repeatable: sending it twice does the same as sending it once.
 
         Raises:
             Refused: Gong refused it (see `gong_api.errors`).
+            InDoubt: it is not repeatable and its answer was lost.
             ServerFault: Gong failed on every try.
             Unreachable: there was no answer, or not one of Gong's.
             LimitReached: the quota is used up; stop and run again later.
         """
-        content = None if body is None else msgspec.json.encode(body)
+        if content is None and body is not None:
+            encoded = Content(_encoder.encode(body), "application/json")
+
+            def content() -> Content:
+                return encoded
 
         def attempt() -> dict[str, Any]:
-            return self._attempt(method, path, params, content)
+            return self._attempt(method, path, params, content() if content else None)
 
         try:
-            return self.retries.call(attempt)
+            return self.retries.call(attempt, repeatable=repeatable)
         except BadCredentials:
             if not isinstance(self._auth, OAuth):
                 raise
             # The token may have been revoked or outlived; a fresh one gets one chance.
             self._auth.refresh()
-            return self.retries.call(attempt)
+            return self.retries.call(attempt, repeatable=repeatable)
 
     def pages(
         self,
@@ -172,13 +196,19 @@ class GongClient:
         self._session.close()
 
     def _attempt(
-        self, method: str, path: str, params: Mapping[str, Any] | None, content: bytes | None
+        self, method: str, path: str, params: Mapping[str, Any] | None, content: Content | None
     ) -> dict[str, Any]:
-        headers = {} if content is None else {"Content-Type": "application/json"}
+        headers = {} if content is None else {"Content-Type": content.kind}
         self.limiter.take()
         url = self._base_url() + path
         prepared = self._session.prepare_request(
-            requests.Request(method, url, params=params, data=content, headers=headers)
+            requests.Request(
+                method,
+                url,
+                params=params,
+                data=None if content is None else content.data,
+                headers=headers,
+            )
         )
         try:
             # A redirect to another host would lose the credentials or leak them.

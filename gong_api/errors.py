@@ -11,6 +11,7 @@ GongError
 │   ├── CursorExpired    4xx: a cursor chain took longer than its hour
 │   └── NotFound         404: an unknown id or path
 ├── ServerFault          5xx on every try
+├── InDoubt              a write whose answer was lost and that must not be sent twice
 └── LimitReached         stop cleanly and run again later (`.seconds` to wait, when known)
 
 Each is one line that says what happened, why, and what to do. No message holds a secret or an
@@ -59,6 +60,10 @@ class MissingList(Unreachable):
 
 class ServerFault(GongError):
     """Gong failed on every try."""
+
+
+class InDoubt(GongError):
+    """Gong may have done what was asked for, or not; asking again could do it twice."""
 
 
 class LimitReached(GongError):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import backoff
 import requests
 
-from gong_api.errors import GongError, LimitReached, ServerFault, Unreachable
+from gong_api.errors import GongError, InDoubt, LimitReached, ServerFault, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +36,7 @@ class Transient(Exception):
     Attributes:
         outcome: the exception for the user when no try is left.
         retry_after: seconds that Gong asks to wait, None when it does not say.
+        never_arrived: Gong cannot have acted on it.
         looks_permanent: a mistyped host fails like this too.
     """
 
@@ -44,11 +45,13 @@ class Transient(Exception):
         outcome: GongError,
         *,
         retry_after: float | None = None,
+        never_arrived: bool = False,
         looks_permanent: bool = False,
     ) -> None:
         super().__init__(str(outcome))
         self.outcome = outcome
         self.retry_after = retry_after
+        self.never_arrived = never_arrived
         self.looks_permanent = looks_permanent
 
 
@@ -70,16 +73,24 @@ class RetryPolicy:
     retries: int = 0
     waited: float = 0.0
 
-    def call(self, attempt: Callable[[], _T]) -> _T:
+    def call(self, attempt: Callable[[], _T], *, repeatable: bool = True) -> _T:
         """Run `attempt` until it returns.
+
+        Args:
+            attempt: one try.
+            repeatable: doing twice what it does is the same as doing it once.
 
         Raises:
             LimitReached: Gong asks to wait longer than `max_wait`.
+            InDoubt: it is not repeatable, and Gong may have acted on a try that failed.
             GongError: the outcome of the last try.
         """
 
         def pause(details: Mapping[str, Any]) -> None:
             self._pause(details["exception"], details["tries"])
+
+        def gives_up(failure: Exception) -> bool:
+            return not repeatable and not (isinstance(failure, Transient) and failure.never_arrived)
 
         # backoff decides whether to try again; the wait goes through our clock, hence interval=0.
         decorated = backoff.on_exception(
@@ -88,12 +99,16 @@ class RetryPolicy:
             interval=0,
             jitter=None,
             max_tries=self.max_retries + 1,
+            giveup=gives_up,
             on_backoff=pause,
             logger=None,
         )(attempt)
         try:
             return decorated()
         except Transient as last:
+            if gives_up(last):
+                msg = f"{last}. Gong may or may not have done it"
+                raise InDoubt(msg) from last.__cause__
             raise last.outcome from last.__cause__
 
     def _pause(self, failure: Transient, tries: int) -> None:
@@ -128,14 +143,19 @@ def transient_answer(response: requests.Response, clock: Clock) -> Transient:
         )
     else:
         outcome = ServerFault(f"{what} on every try; run again later, or ask Gong's support")
-    return Transient(outcome, retry_after=_retry_after(response, clock))
+    is_refused = response.status_code == 429
+    return Transient(outcome, retry_after=_retry_after(response, clock), never_arrived=is_refused)
 
 
 def transient_connection(error: requests.RequestException, host: str) -> Transient:
     """The failure behind a connection that could not be made, broke, or fell silent."""
     reason, looks_permanent = _plain_reason(error)
     msg = f"No answer from {host}: {reason}. Check api_url, the network and any proxy"
-    return Transient(Unreachable(msg), looks_permanent=looks_permanent)
+    return Transient(
+        Unreachable(msg),
+        never_arrived=looks_permanent or isinstance(error, requests.exceptions.ConnectTimeout),
+        looks_permanent=looks_permanent,
+    )
 
 
 def _plain_reason(error: requests.RequestException) -> tuple[str, bool]:

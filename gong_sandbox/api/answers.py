@@ -21,13 +21,21 @@ class Refusal(Exception):
         status: HTTP status.
         texts: of the `errors` list.
         headers: beside the usual ones.
+        more: members beside the list.
     """
 
-    def __init__(self, status: int, *texts: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        *texts: str,
+        headers: dict[str, str] | None = None,
+        more: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(*texts)
         self.status = status
         self.texts = texts
         self.headers = headers or {}
+        self.more = more or {}
 
 
 def new_request_id() -> str:
@@ -50,4 +58,5 @@ def answer(
 
 def refused(refusal: Refusal) -> Response:
     """The answer for a refusal."""
-    return answer({"errors": list(refusal.texts)}, refusal.status, refusal.headers)
+    content = {"errors": list(refusal.texts), **refusal.more}
+    return answer(content, refusal.status, refusal.headers)

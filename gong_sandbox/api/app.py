@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -12,7 +13,10 @@ from gong_sandbox.api import (
     calls,
     coaching,
     crm,
+    engagement,
+    entities,
     flows,
+    integration_settings,
     library,
     logs,
     meetings,
@@ -28,7 +32,13 @@ from gong_sandbox.api import (
 )
 from gong_sandbox.api.answers import Refusal, refused
 from gong_sandbox.api.front_page import front_page
-from gong_sandbox.api.gateway import Handler, Operation, Reader, authenticate
+from gong_sandbox.api.gateway import (
+    Handler,
+    Operation,
+    Reader,
+    authenticate,
+    read_optional_json,
+)
 from gong_sandbox.api.oauth import token
 from gong_sandbox.api.site import RequestLogEntry
 
@@ -59,14 +69,55 @@ OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
         "api:crm-calls:manual-association:read",
     ),
     ("GET", "/v2/crm/integrations", crm.list_integrations, "api:crm:integrations:read"),
+    (
+        "PUT",
+        "/v2/crm/integrations",
+        crm.register_integration,
+        "api:crm:integration:register",
+    ),
+    (
+        "DELETE",
+        "/v2/crm/integrations",
+        crm.delete_integration,
+        "api:crm:integration:delete",
+    ),
     ("GET", "/v2/crm/entity-schema", crm.get_entity_schema, "api:crm:schema"),
+    ("POST", "/v2/crm/entity-schema", crm.set_entity_schema, "api:crm:schema"),
     ("GET", "/v2/crm/entities", crm.get_entities, "api:crm:get-objects"),
+    ("POST", "/v2/crm/entities", crm.upload_entities, "api:crm:upload"),
     ("GET", "/v2/crm/request-status", crm.get_request_status, "api:crm:upload"),
     ("GET", "/v2/flows", flows.list_flows, "api:flows:read"),
     ("GET", "/v2/flows/folders", flows.list_folders, "api:flows:read"),
     ("POST", "/v2/flows/prospects", flows.list_prospects, "api:flows:read"),
+    ("POST", "/v2/flows/prospects/assign", flows.assign_prospects, "api:flows:write"),
+    (
+        "POST",
+        "/v2/flows/prospects/assign/cool-off-override",
+        flows.assign_prospects_at_once,
+        "api:flows:write",
+    ),
+    (
+        "POST",
+        "/v2/flows/prospects/unassign-flows-by-crm-id",
+        flows.unassign_prospect,
+        "api:flows:write",
+    ),
+    (
+        "POST",
+        "/v2/flows/prospects/unassign-flows-by-instance-id",
+        flows.unassign_instances,
+        "api:flows:write",
+    ),
+    ("POST", "/v2/flows/prospects/bulk-assignments", flows.assign_in_bulk, "api:flows:write"),
+    (
+        "GET",
+        "/v2/flows/prospects/bulk-assignments/{bulkId}",
+        flows.get_bulk_assignment,
+        "api:flows:write",
+    ),
     ("POST", "/v2/flows/steps", flows.list_steps, "api:flows:read"),
     ("POST", "/v2/tasks", tasks.list_tasks, "api:tasks:read"),
+    ("PATCH", "/v2/tasks/{taskId}", tasks.update_task, "api:tasks:write"),
     (
         "GET",
         "/v2/data-privacy/data-for-email-address",
@@ -81,10 +132,63 @@ OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
     ),
     (
         "POST",
+        "/v2/data-privacy/erase-data-for-email-address",
+        privacy.erase_data_for_email,
+        "api:data-privacy:delete",
+    ),
+    (
+        "POST",
+        "/v2/data-privacy/erase-data-for-phone-number",
+        privacy.erase_data_for_phone,
+        "api:data-privacy:delete",
+    ),
+    ("POST", "/v2/meetings", meetings.create_meeting, "api:meetings:user:create"),
+    ("PUT", "/v2/meetings/{meetingId}", meetings.update_meeting, "api:meetings:user:update"),
+    ("DELETE", "/v2/meetings/{meetingId}", meetings.delete_meeting, "api:meetings:user:delete"),
+    (
+        "POST",
         "/v2/meetings/integration/status",
         meetings.get_integration_status,
         "api:meetings:integration:status",
     ),
+    (
+        "PUT",
+        "/v2/customer-engagement/content/viewed",
+        engagement.report_viewed,
+        "api:engagement-data:write",
+    ),
+    (
+        "PUT",
+        "/v2/customer-engagement/content/shared",
+        engagement.report_shared,
+        "api:engagement-data:write",
+    ),
+    (
+        "PUT",
+        "/v2/customer-engagement/action",
+        engagement.report_action,
+        "api:engagement-data:write",
+    ),
+    (
+        "POST",
+        "/v2/digital-interaction",
+        engagement.report_interaction,
+        "api:digital-interactions:write",
+    ),
+    (
+        "GET",
+        "/v2/integration-settings",
+        integration_settings.get_settings,
+        "api:integration-settings:write",
+    ),
+    (
+        "POST",
+        "/v2/integration-settings",
+        integration_settings.update_settings,
+        "api:integration-settings:write",
+    ),
+    ("GET", "/v2/entities/ask-entity", entities.ask_entity, "api:ai-ask:read"),
+    ("GET", "/v2/entities/get-brief", entities.get_brief, "api:ai-briefer:read"),
     ("GET", "/v2/settings/briefs", settings.list_briefs, "api:ai-briefer:read"),
     ("GET", "/v2/users", users.list_users, "api:users:read"),
     ("POST", "/v2/users/extensive", users.list_users_extensive, "api:users:read"),
@@ -135,7 +239,15 @@ OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
     ),
 )
 # What takes its body in otherwise than as JSON.
-_READERS: dict[Handler, Reader] = {uploads.add_media: uploads.read_media}
+_READERS: dict[Handler, Reader] = {
+    uploads.add_media: uploads.read_media,
+    crm.upload_entities: crm.read_entities,
+    crm.delete_integration: read_optional_json,
+    meetings.delete_meeting: read_optional_json,
+    privacy.erase_data_for_email: read_optional_json,
+    privacy.erase_data_for_phone: read_optional_json,
+}
+_NUMBER = re.compile(r"\{(id|meetingId|taskId)\}")
 
 
 def application(site: Site) -> Starlette:
@@ -143,7 +255,7 @@ def application(site: Site) -> Starlette:
     # Ids are numbers, so that /v2/calls/extensive is no call's, whatever the verb.
     routes = [
         Route(
-            path.replace("{id}", "{id:int}"),
+            _NUMBER.sub(r"{\1:int}", path),
             _endpoint(Operation(handler, scope, _READERS.get(handler))),
             methods=[method],
         )

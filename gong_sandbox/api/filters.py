@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import pendulum
 
 from gong_sandbox.api.answers import Refusal
+from gong_sandbox.company.posted import missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_Body = TypeVar("_Body")
 BAD_JSON = "Json parse error, verify Json format matches the API description."
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def posted(body: Any, kind: type[_Body]) -> _Body:
+    """A body as a structure, with everything in it that must be there.
+
+    Raises:
+        Refusal: 400, with one text for each thing that is missing.
+    """
+    try:
+        found = msgspec.convert(body, kind)
+    except msgspec.ValidationError:
+        raise Refusal(400, BAD_JSON) from None
+    faults = [f"{path}: must not be null" for path in missing(found)]
+    if faults:
+        raise Refusal(400, *faults)
+    return found
 
 
 def filter_of(body: Any) -> dict[str, Any]:
@@ -142,9 +161,18 @@ def email(given: Mapping[str, Any], name: str) -> str:
         Refusal: 400, it is missing or no address.
     """
     value = required(given, name)
-    if not _EMAIL.fullmatch(value):
-        raise Refusal(400, f"{value} is not a valid email address")
+    check_email(value)
     return value
+
+
+def check_email(text: str | None) -> None:
+    """Refuse a text that is no address; what was left out is none either way.
+
+    Raises:
+        Refusal: 400.
+    """
+    if text is not None and not _EMAIL.fullmatch(text):
+        raise Refusal(400, f"{text} is not a valid email address")
 
 
 def texts(body: Any, name: str) -> list[str]:

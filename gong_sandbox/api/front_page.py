@@ -43,6 +43,7 @@ async def front_page(request: Request) -> HTMLResponse:
     """The page."""
     site: Site = request.app.state.site
     now = site.clock.now()
+    site.company.settle(now)
     slots = site.company.slots(None, None, now=now)
     ready = sum(1 for slot in slots if slot.transcript_at and slot.transcript_at <= now)
     counts = {

@@ -141,6 +141,7 @@ class Operation:
         if isinstance(call.body, Refusal):
             raise call.body
         call.needs_scope(self._scope)
+        call.company.settle(call.now)
         return self._handler(call)
 
 
@@ -155,6 +156,11 @@ async def read_json(request: Request) -> Any:
         if body is None and content.strip() != b"null":
             return Refusal(400, BAD_JSON)
     return body
+
+
+async def read_optional_json(request: Request) -> Any:
+    """As `read_json`, but what is sent without a body need not be declared JSON."""
+    return await read_json(request) if await request.body() else None
 
 
 class Broken(Response):

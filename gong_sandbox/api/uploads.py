@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gong_api.languages import LANGUAGES
 from gong_sandbox.api import filters
 from gong_sandbox.api.answers import Refusal
 from gong_sandbox.api.multipart import read_file
 from gong_sandbox.company.calls import APP
-from gong_sandbox.company.languages import LANGUAGES
 from gong_sandbox.company.media import Intake, Media
 from gong_sandbox.company.uploads import Clash, NewCall
 
@@ -146,7 +146,7 @@ def _faults(new: NewCall) -> Iterator[str]:
         yield f"languageCode: {new.language_code} is not supported"
     if new.download_media_url is not None and not _URL.match(new.download_media_url):
         yield "downloadMediaUrl: must be a URL"
-    yield from _faults_of_links(new.context, "")
+    yield from faults_of_links(new.context, "")
     yield from _faults_of_timeline(new)
 
 
@@ -175,7 +175,7 @@ def _faults_of_people(call: Call, new: NewCall) -> Iterator[str]:
             yield f"{at}mediaChannelId: must be less than or equal to 1"
         if party.user_id:
             yield from _faults_of_id(f"{at}userId", party.user_id, users, "user")
-        yield from _faults_of_links(party.context, at)
+        yield from faults_of_links(party.context, at)
     if new.primary_user is not None:
         yield from _faults_of_id("primaryUser", new.primary_user, users, "user")
         if parties and new.primary_user not in {party.user_id for party in parties}:
@@ -192,14 +192,17 @@ def _faults_of_id(name: str, given: str, known: set[str], what: str) -> Iterator
         yield f"{name}: {what} {given} was not found"
 
 
-def _faults_of_links(links: tuple[CrmLink, ...] | None, at: str) -> Iterator[str]:
+def faults_of_links(
+    links: tuple[CrmLink, ...] | None, at: str, member: str = "context"
+) -> Iterator[str]:
+    """What is missing in links to a CRM, one text each."""
     for index, link in enumerate(links or ()):
         if link.system is None:
-            yield f"{at}context[{index}].system: must not be null"
+            yield f"{at}{member}[{index}].system: must not be null"
         for place, item in enumerate(link.objects or ()):
             for name, value in (("objectType", item.object_type), ("objectId", item.object_id)):
                 if value is None:
-                    yield f"{at}context[{index}].objects[{place}].{name}: must not be null"
+                    yield f"{at}{member}[{index}].objects[{place}].{name}: must not be null"
 
 
 def _faults_of_timeline(new: NewCall) -> Iterator[str]:

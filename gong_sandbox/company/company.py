@@ -18,12 +18,16 @@ from gong_sandbox.company.arcs import arc
 from gong_sandbox.company.associations import Association, Associations
 from gong_sandbox.company.audit_log import AuditLog
 from gong_sandbox.company.briefs import Briefs
+from gong_sandbox.company.bulk_assignments import BulkAssignments
 from gong_sandbox.company.calls import CallMaker, Plan
 from gong_sandbox.company.coaching import Coaching
 from gong_sandbox.company.comments import public_comments
 from gong_sandbox.company.conversation import Conversation, monologues, write
 from gong_sandbox.company.crm import Crm
+from gong_sandbox.company.engagement import Engagement, Event
+from gong_sandbox.company.erasures import Erasure, Erasures
 from gong_sandbox.company.flows import Flows
+from gong_sandbox.company.integration_settings import IntegrationSettings
 from gong_sandbox.company.interaction import CallStats, averages
 from gong_sandbox.company.kinds import kind_of
 from gong_sandbox.company.library import Library
@@ -41,6 +45,7 @@ from gong_sandbox.company.timeline import CallSlot, Timeline
 from gong_sandbox.company.tracker_definitions import make_smart_ids, make_trackers
 from gong_sandbox.company.uploaded import new_call_id, plan_of, slot_of
 from gong_sandbox.company.uploads import Clash, CreatedCall, Uploads
+from gong_sandbox.company.wire import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +98,8 @@ class Company:
         self._reviews = Reviews(seed, self._staff, self._zone, sales)
         self._library = Library(seed, self._staff, self._zone, (sales, success))
         self.crm = Crm(seed, self._staff, self._book)
-        self.flows = Flows(seed, self._staff, self._book, (sales, success))
+        self.flows = Flows(seed, self._staff, self._book, (sales, success), self.crm)
+        self.bulk_assignments = BulkAssignments(seed, self.flows, self.crm)
         self.tasks = Tasks(seed, self._book, self.flows, self._zone, (sales, success))
         self.privacy = Privacy(
             seed,
@@ -103,7 +109,10 @@ class Company:
             parties=lambda slot: self._maker.parties(self._maker.plan(slot), set()),
             calendar_event=lambda slot: self._maker.plan(slot).facts["calendarEventId"],
         )
-        self.meetings = Meetings(self._staff, self._zone)
+        self.meetings = Meetings(seed, self._staff, self._zone)
+        self.engagement = Engagement()
+        self.erasures = Erasures()
+        self.integration_settings = IntegrationSettings(seed)
         self._briefs = Briefs(seed, self._staff, (sales, success))
         self._associations = Associations(seed, self._book, self._maker)
         self.access = Access()
@@ -229,7 +238,42 @@ class Company:
     def delete(self, call_id: str) -> None:
         """Make a call vanish, and everything that hangs on it."""
         self._timeline.delete(call_id)
+        self.uploads.delete(call_id)
         self._reviewed = [review for review in self._reviewed if review.slot.id != call_id]
+
+    def settle(self, now: datetime) -> None:
+        """Let everything that was asked for, and is due by now, take effect."""
+        self.crm.settle(now)
+        for erasure in self.erasures.due(now):
+            self._erase(erasure, now)
+
+    def _erase(self, erasure: Erasure, now: datetime) -> None:
+        """Delete a person's calls, listed or not, and all records of the person."""
+        slots = [s for s in self._timeline.made_since(None, now) if s.started <= now]
+        look_up = self.privacy.of_email if erasure.email else self.privacy.of_phone
+        found = look_up(erasure.email or erasure.phone, slots, now=now)
+        calls = [call["id"] for call in found["calls"]]
+        if len(calls) > self.erasures.most_calls:
+            erasure.stopped = True
+            return
+        erasure.calls = calls
+        for call_id in calls:
+            self.delete(call_id)
+        for kind, row in self.crm.people(email=erasure.email, phone=erasure.phone, now=now):
+            self.crm.put(kind, row["objectId"], None)
+            self.flows.forget(row["objectId"])
+        if erasure.email:
+            self.privacy.forget_engagement(erasure.email)
+            self.engagement.forget(erasure.email)
+            self.meetings.forget(erasure.email)
+
+    def report(self, event: Event) -> bool:
+        """Keep an event of customer engagement, False where it is known."""
+        if not self.engagement.report(event):
+            return False
+        for email in event.emails:
+            self.privacy.add_engagement(email, event.wire(stamp(event.at, self._zone)))
+        return True
 
     def add_call(
         self,
@@ -385,7 +429,9 @@ class Company:
 
     def data_for_email(self, email: str, *, now: datetime) -> dict[str, Any]:
         """What refers to an address (api: GET /v2/data-privacy/data-for-email-address)."""
-        return self.privacy.of_email(email, self._timeline.slots(None, None, now), now=now)
+        found = self.privacy.of_email(email, self._timeline.slots(None, None, now), now=now)
+        made = [{"id": meeting_id} for meeting_id in self.meetings.of_invitee(email)]
+        return {**found, "meetings": [*found["meetings"], *made]}
 
     def data_for_phone(self, phone: str, *, now: datetime) -> dict[str, Any]:
         """What refers to a number (api: GET /v2/data-privacy/data-for-phone-number)."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from gong_sandbox.company.posted import Posted
 from gong_sandbox.company.randomness import gong_id, stream
 from gong_sandbox.company.wire import stamp, utc
 
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
     from random import Random
 
     from gong_sandbox.company.accounts import Account, Book, Contact
+    from gong_sandbox.company.crm import Crm
     from gong_sandbox.company.people import Staff, User
 
+COOL_OFF = timedelta(days=14)  # from the end of one flow to the next
+_WAIT = timedelta(minutes=10)  # from an assignment until the flow runs
 SHARED_FOLDER = "100"
 _SHARED_NAME = "Shared With You"
 _NOTHING = "null"  # what folders say instead of a missing id
@@ -175,9 +180,61 @@ class Prospect:
     owner: User
 
 
+class StepOverride(Posted, frozen=True):
+    """Other words for one step, counted from 1."""
+
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"number"})
+    number: int | None = None
+    subject: str | None = None
+    body: str | None = None
+
+
+class Variable(Posted, frozen=True):
+    """A value for a variable of a flow."""
+
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"name", "value"})
+    name: str | None = None
+    value: str | None = None
+
+
+class Overrides(Posted, frozen=True):
+    """What is other for some prospects than the flow has it."""
+
+    steps: tuple[StepOverride, ...] | None = None
+    flow_instance_variables: tuple[Variable, ...] | None = None
+    cool_off_override: bool | None = None
+
+
+class Assignment(Posted, frozen=True):
+    """The body of POST /v2/flows/prospects/assign."""
+
+    REQUIRED: ClassVar[frozenset[str]] = frozenset(
+        {"crm_prospects_ids", "flow_id", "flow_instance_owner_email"}
+    )
+    crm_prospects_ids: tuple[str, ...] | None = None
+    flow_id: str | None = None
+    flow_instance_owner_email: str | None = None
+    overrides: Overrides | None = None
+    flow_instance_description: str | None = None
+
+
+class Unassignable(Exception):
+    """A prospect cannot be put into a flow.
+
+    Args:
+        code: as the wire has it.
+        text: that tells people why.
+    """
+
+    def __init__(self, code: Literal["InvalidArgument", "InvalidState"], text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A prospect's way through a flow; `pause` may be empty."""
+    """A prospect's way through a flow; `pause` may be empty, `given` is what asked for it."""
 
     id: str
     flow: Flow
@@ -187,6 +244,7 @@ class Instance:
     starts: datetime
     pause: tuple[datetime, datetime]
     ends: datetime
+    given: Assignment | None = None
 
     def status_at(self, moment: datetime) -> str | None:
         """Pending, Running or Paused, None before and after."""
@@ -213,11 +271,20 @@ class Instance:
 
 
 class Flows:
-    """All flows, and who is in them: as the seed has it, and as has been changed since."""
+    """All flows, and who is in them: as the seed has it, and as has been changed since.
 
-    def __init__(self, seed: int, staff: Staff, book: Book, workspaces: tuple[str, str]) -> None:
+    Attributes:
+        by_id: the flows.
+        prospects: of the seed; others are contacts and leads of the CRM.
+        times_assigned: how often each prospect was put into each flow through the API.
+    """
+
+    def __init__(
+        self, seed: int, staff: Staff, book: Book, workspaces: tuple[str, str], crm: Crm
+    ) -> None:
         self._seed = seed
         self._staff = staff
+        self._crm = crm
         self._lock = threading.Lock()
         self._folders: list[Folder] = []
         self.by_id: dict[str, Flow] = {}
@@ -231,7 +298,8 @@ class Flows:
             for prospect in _prospects(account, contact)
         }
         self._assigned: list[Instance] = []
-        self._unassigned: set[str] = set()
+        self._unassigned: dict[str, datetime] = {}
+        self.times_assigned: Counter[tuple[str, str]] = Counter()
 
     def flows(self, user: User, *, now: datetime) -> list[tuple[Flow, str]]:
         """Those that a user sees, each with its visibility, oldest first."""
@@ -271,6 +339,29 @@ class Flows:
 
     def instances(self, prospect_ids: Collection[str], *, now: datetime) -> list[Instance]:
         """What the prospects are in, or were within the last weeks, by time."""
+        return [one for one in self._ever(prospect_ids, now) if one.id not in self._unassigned]
+
+    def owned(self, user: User, *, now: datetime) -> list[Instance]:
+        """What prospects of the seed are in by the name of a user."""
+        own = {p.crm_id for p in self.prospects.values() if p.owner is user}
+        with self._lock:
+            own.update(one.prospect_id for one in self._assigned if one.owner is user)
+        return [
+            one for one in self.instances(own & set(self.prospects), now=now) if one.owner is user
+        ]
+
+    def running(self, instance_ids: Collection[str], *, now: datetime) -> list[str] | None:
+        """Those that are not over, None if one never was."""
+        with self._lock:
+            others = {one.prospect_id for one in self._assigned}
+        known = {one.id: one for one in self._ever(others | set(self.prospects), now)}
+        if not known.keys() | self._unassigned.keys() >= set(instance_ids):
+            return None
+        return [
+            one for one in instance_ids if one not in self._unassigned and known[one].status_at(now)
+        ]
+
+    def _ever(self, prospect_ids: Collection[str], now: datetime) -> list[Instance]:
         seeded = (
             self._seeded(self.prospects[crm_id], now)
             for crm_id in prospect_ids
@@ -283,7 +374,6 @@ class Flows:
                 if instance is not None
                 and instance.prospect_id in prospect_ids
                 and instance.created <= now
-                and instance.id not in self._unassigned
             ]
         return sorted(found, key=lambda instance: (instance.created, instance.id))
 
@@ -292,10 +382,64 @@ class Flows:
         with self._lock:
             self._assigned.append(instance)
 
-    def unassign(self, instance_id: str) -> None:
+    def try_assign(
+        self, crm_id: str, flow: Flow, owner: User, given: Assignment | None, *, now: datetime
+    ) -> Instance:
+        """Put a prospect into a flow, if the rules allow it.
+
+        Raises:
+            Unassignable: they do not.
+        """
+        if not self.is_prospect(crm_id, now=now):
+            raise Unassignable("InvalidArgument", f"Prospect {crm_id} was not found")
+        overrides = given.overrides if given else None
+        cool = not (overrides and overrides.cool_off_override)
+        for one in self._ever([crm_id], now):
+            ends = min(one.ends, self._unassigned.get(one.id, one.ends))
+            if ends <= now:
+                if cool and now < ends + COOL_OFF:
+                    text = f"Prospect {crm_id} is in the cool off period of another flow"
+                    raise Unassignable("InvalidState", text)
+            elif one.flow.id == flow.id:
+                raise Unassignable("InvalidState", f"Prospect {crm_id} is in the flow already")
+            elif one.flow.exclusive:
+                text = f"Prospect {crm_id} is in the exclusive flow {one.flow.id}"
+                raise Unassignable("InvalidState", text)
+        with self._lock:
+            number = self.times_assigned[crm_id, flow.id]
+            self.times_assigned[crm_id, flow.id] += 1
+        rng = stream(self._seed, "assigned", f"{crm_id}:{flow.id}:{number}")
+        starts = now + _WAIT
+        instance = Instance(
+            id=gong_id(rng),
+            flow=flow,
+            prospect_id=crm_id,
+            owner=owner,
+            created=now,
+            starts=starts,
+            pause=(starts, starts),
+            ends=starts + timedelta(days=flow.steps[-1].day + 5),
+            given=given,
+        )
+        self.assign(instance)
+        return instance
+
+    def is_prospect(self, crm_id: str, *, now: datetime) -> bool:
+        """Whether an id is that of a contact or a lead."""
+        return crm_id in self.prospects or any(
+            self._crm.objects(kind, [crm_id], now=now)[crm_id] for kind in ("CONTACT", "LEAD")
+        )
+
+    def unassign(self, instance_id: str, at: datetime = _EPOCH) -> None:
         """Take a prospect out of a flow."""
         with self._lock:
-            self._unassigned.add(instance_id)
+            self._unassigned.setdefault(instance_id, at)
+
+    def forget(self, crm_id: str) -> None:
+        """Let a prospect vanish with all that it was in."""
+        with self._lock:
+            self.prospects.pop(crm_id, None)
+            self._assigned = [one for one in self._assigned if one.prospect_id != crm_id]
 
     def _add_company(self, sales_id: str, success_id: str) -> None:
         rng = stream(self._seed, "company flows")

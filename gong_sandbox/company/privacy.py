@@ -66,6 +66,11 @@ class Privacy:
         with self._lock:
             self._engagement.setdefault(email.casefold(), []).append(event)
 
+    def forget_engagement(self, email: str) -> None:
+        """Drop the events of a person."""
+        with self._lock:
+            self._engagement.pop(email.casefold(), None)
+
     def of_email(self, email: str, slots: Iterable[CallSlot], *, now: datetime) -> dict[str, Any]:
         """What refers to an address."""
         wanted = email.casefold()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,11 @@ class Task:
 
 
 class Tasks:
-    """The reps' tasks of the last weeks: as the seed has them, and as has been changed since."""
+    """The reps' tasks of the last weeks: as the seed has them, and as has been changed since.
+
+    Attributes:
+        changes: how often each task was changed.
+    """
 
     def __init__(
         self, seed: int, book: Book, flows: Flows, zone: tzinfo, workspaces: tuple[str, str]
@@ -92,6 +97,7 @@ class Tasks:
         self._workspaces = workspaces
         self._lock = threading.Lock()
         self._changes: dict[int, dict[str, Any]] = {}
+        self.changes: Counter[int] = Counter()
 
     def tasks(self, user: User, *, now: datetime) -> list[dict[str, Any]]:
         """A user's tasks, each with its workspace beside it (`workspaceId`), by due date."""
@@ -103,6 +109,7 @@ class Tasks:
         """Show other values of fields from now on."""
         with self._lock:
             self._changes.setdefault(task_id, {}).update(fields)
+            self.changes[task_id] += 1
 
     def _manual(self, user: User, now: datetime) -> Iterator[Task]:
         accounts = [a for a in self._book.accounts if user in (a.ae, a.sdr, a.csm)]
@@ -131,8 +138,7 @@ class Tasks:
                 )
 
     def _of_flows(self, user: User, now: datetime) -> Iterator[Task]:
-        own = {p.crm_id for p in self._flows.prospects.values() if p.owner is user}
-        for instance in self._flows.instances(own, now=now):
+        for instance in self._flows.owned(user, now=now):
             for step in instance.flow.steps:
                 if step.action in ACTIONS:
                     yield self._of_step(instance, step)
@@ -185,7 +191,7 @@ class Tasks:
             "additionalContacts": [
                 _person(account, contact, is_lead=task.is_lead) for contact in task.contacts[1:]
             ],
-            "priority": _priority(task.priority),
+            "priority": priority_of(task.priority),
         }
         if task.flow and task.step:
             step = {
@@ -217,7 +223,10 @@ class Tasks:
         }
 
 
-def _priority(number: int) -> dict[str, Any]:
+def priority_of(number: int) -> dict[str, Any] | None:
+    """A priority by its id, None where there is none."""
+    if not 1 <= number <= len(_PRIORITIES):
+        return None
     name, weight = _PRIORITIES[number - 1]
     return {"id": number, "name": name, "weight": weight}
 

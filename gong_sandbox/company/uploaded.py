@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from gong_api.languages import LANGUAGES
 from gong_sandbox.company.accounts import Contact
 from gong_sandbox.company.calls import Participant, Plan
 from gong_sandbox.company.kinds import KINDS, kind_of
-from gong_sandbox.company.languages import LANGUAGES
 from gong_sandbox.company.randomness import gong_id, stream
 from gong_sandbox.company.timeline import CallSlot
 from gong_sandbox.company.uploads import TRANSCRIPT_DELAY

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 60  # seconds; what is shorter never becomes visible
 TRANSCRIPT_DELAY = 10  # times that of the call
-State = Literal["draft", "processing", "visible", "dropped"]
+State = Literal["draft", "processing", "visible", "dropped", "deleted"]
 Direction = Literal["Inbound", "Outbound", "Conference", "Unknown"]
 System = Literal["Salesforce", "HubSpot", "MicrosoftDynamic", "Generic"]
 ObjectType = Literal["Opportunity", "Account", "Lead", "Contact", "User"]
@@ -122,6 +122,7 @@ class CreatedCall:
         visible_at: when processing ends, None for a draft.
         seconds: of the recording, 0 for a draft.
         dropped: why processing ends without a call, None where it does not.
+        deleted: whether it has been deleted since.
     """
 
     id: str
@@ -134,9 +135,12 @@ class CreatedCall:
     visible_at: datetime | None = None
     seconds: float = 0
     dropped: str | None = None
+    deleted: bool = False
 
     def state(self, now: datetime) -> State:
         """How far it has come."""
+        if self.deleted:
+            return "deleted"
         if self.visible_at is None:
             return "draft"
         if now < self.visible_at:
@@ -184,10 +188,16 @@ class Uploads:
         """A created call, in whatever state."""
         return self._by_id.get(call_id)
 
+    def delete(self, call_id: str) -> None:
+        """Note that a call is no more, if it is one of these; what it took stays taken."""
+        call = self._by_id.get(call_id)
+        if call is not None:
+            call.deleted = True
+
     def counts(self, now: datetime) -> dict[State, int]:
         """How many calls are in each state."""
         states = [call.state(now) for call in self.created]
-        names: tuple[State, ...] = ("draft", "processing", "visible", "dropped")
+        names: tuple[State, ...] = ("draft", "processing", "visible", "dropped", "deleted")
         return {name: states.count(name) for name in names}
 
     def create(self, call: CreatedCall) -> None:

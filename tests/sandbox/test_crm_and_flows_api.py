@@ -199,16 +199,15 @@ def one_answer(sandbox: Sandbox, path: str) -> Any:
         query = {"integrationId": only["integrationId"], "objectType": "CONTACT"}
         return good(send(sandbox, "GET", path, [*crm_ids, "7"], **query))
     if path == STATUS:
-        company.crm.put_request(
-            "upload-1",
-            {
-                "status": "FAILED",
-                "errors": [{"line": 3, "description": "No such stage"}],
-                "totalErrorCount": 1,
-                "totalSuccessCount": 2,
-            },
-        )
         query = {"integrationId": only["integrationId"], "clientRequestId": "upload-1"}
+        requests.post(
+            sandbox.url + ENTITIES,
+            params={**query, "objectType": "STAGE"},
+            files={"dataFile": ("stages.ldjson", b'{"objectId": "nameless"}')},
+            auth=(sandbox.access_key, sandbox.access_key_secret),
+            timeout=20,
+        )
+        sandbox.clock.advance(60)
         return get(sandbox, path, **query)
     if path == PROSPECTS:
         return good(send(sandbox, "POST", path, {"crmProspectsIds": crm_ids}))

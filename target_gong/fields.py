@@ -1,0 +1,306 @@
+"""Records as real sources give them, made into what Gong takes. Pure.
+
+Names may be Gong's or snake_case, in any case of letters; nested fields may be JSON text, as SQL
+gives them; ids may be numbers, numbers and flags may be text, instants native or text. What cannot
+be understood is told field by field.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+
+from gong_api.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG, ANYTHING = (
+    "text",
+    "id",
+    "instant",
+    "number",
+    "whole",
+    "flag",
+    "anything",
+)
+_NOTHING: tuple[Any, ...] = (None, "")
+_LONGEST_SHOWN = 60
+# Beyond this, a float has lost digits of an id.
+_EXACT = 2**53
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a record.
+
+    Attributes:
+        name: Gong's name for it.
+        kind: TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG or ANYTHING; of an object it is of no matter.
+        required: a record without it is refused.
+        longest: most characters of a text.
+        choices: the texts that Gong takes.
+        fields: of an object.
+        many: a list of them.
+    """
+
+    name: str
+    kind: str = TEXT
+    required: bool = False
+    longest: int | None = None
+    choices: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A record that was read.
+
+    Attributes:
+        body: what Gong takes, with Gong's names; fields without a value are left out.
+        problems: what is wrong, each a line that names its field.
+        extra: columns that no field has.
+    """
+
+    body: dict[str, Any]
+    problems: list[str]
+    extra: dict[str, Any]
+
+
+class Reader:
+    """Reads records by their declared fields.
+
+    Args:
+        fields: of the stream.
+        zone: of instants that name none; None refuses them.
+    """
+
+    def __init__(self, fields: Iterable[Field], zone: str | None = None) -> None:
+        self._fields = tuple(fields)
+        self._zone = zone
+
+    def read(self, record: Mapping[str, Any]) -> Understood:
+        """Make of a record what Gong takes; columns of Singer's own (`_sdc_…`) are left out."""
+        problems: list[str] = []
+        columns = {name: value for name, value in record.items() if not name.startswith("_sdc_")}
+        body, extra = self._object(columns, self._fields, "", problems)
+        return Understood(body, problems, extra)
+
+    def _object(
+        self,
+        given: Mapping[str, Any],
+        fields: tuple[Field, ...],
+        path: str,
+        problems: list[str],
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        by_name = {plain(field.name): field for field in fields}
+        values: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        for name, value in given.items():
+            field = by_name.get(plain(name))
+            if field is None:
+                if value not in _NOTHING:
+                    extra[name] = value
+            elif value not in _NOTHING and (field.name not in values or name == field.name):
+                values[field.name] = value
+        body: dict[str, Any] = {}
+        for field in fields:
+            where = f"{path}{field.name}"
+            if field.name in values:
+                value = self._value(values[field.name], field, where, problems)
+                if value is not None:
+                    body[field.name] = value
+            elif field.required:
+                problems.append(f"{where} is required")
+        return body, extra
+
+    def _value(self, value: Any, field: Field, where: str, problems: list[str]) -> Any:
+        if not field.many:
+            return self._one(value, field, where, problems)
+        items = _parsed(value)
+        if isinstance(items, dict):
+            items = [items]
+        if not isinstance(items, list):
+            problems.append(f"{where} must be a list, not {shown(value)}")
+            return None
+        read = (
+            self._one(item, field, f"{where}[{at}]", problems)
+            for at, item in enumerate(items)
+            if item not in _NOTHING
+        )
+        return [item for item in read if item is not None]
+
+    def _one(self, value: Any, field: Field, where: str, problems: list[str]) -> Any:
+        if field.fields:
+            parsed = _parsed(value)
+            if not isinstance(parsed, dict):
+                problems.append(f"{where} must be an object, not {shown(value)}")
+                return None
+            return self._object(parsed, field.fields, f"{where}.", problems)[0]
+        try:
+            read = self._scalar(value, field.kind)
+        except (ValueError, InvalidOperation, OverflowError) as error:
+            problems.append(f"{where} {error}")
+            return None
+        if field.choices and read not in field.choices:
+            listed = ", ".join(field.choices) if len(field.choices) < 20 else "a code Gong knows"
+            problems.append(f"{where} must be one of {listed}, not {shown(value)}")
+        if field.longest is not None and len(str(read)) > field.longest:
+            problems.append(
+                f"{where} has {len(str(read))} characters; Gong takes {field.longest} at most"
+            )
+        return read
+
+    def _scalar(self, value: Any, kind: str) -> Any:
+        if kind == INSTANT:
+            return instant_text(value, self._zone)
+        return _READERS[kind](value)
+
+
+def plain(name: str) -> str:
+    """A field's name without its style: `client_unique_id` and `clientUniqueId` are the same."""
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: short."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def instant_text(value: Any, zone: str | None) -> str:
+    """An instant in ISO-8601 with its zone.
+
+    Args:
+        value: native, or a text.
+        zone: of one that names none.
+
+    Raises:
+        ValueError: it is none, or names no zone and neither does `zone`.
+    """
+    moment = _native(value)
+    if moment.tzinfo is None:
+        if zone is None:
+            msg = f"names no time zone: {shown(str(value))}; add one, or set default_timezone"
+            raise ValueError(msg)
+        moment = moment.replace(tzinfo=pendulum.timezone(zone))
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _native(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    msg = f"must be a date and time in ISO-8601 with a zone, not {shown(value)}"
+    if not isinstance(value, str):
+        raise ValueError(msg)
+    text = value.strip()
+    if not re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", text):
+        raise ValueError(msg)
+    # Sources write a blank for the T, and +00 for +00:00.
+    text = re.sub(r"([+-]\d\d)$", r"\1:00", text.replace(" ", "T", 1).replace(" ", ""))
+    try:
+        parsed = pendulum.parse(text)
+    except ValueError:
+        raise ValueError(msg) from None
+    if not isinstance(parsed, pendulum.DateTime):
+        raise ValueError(msg)
+    has_zone = text.upper().endswith("Z") or re.search(r"[+-]\d\d:?\d\d$", text)
+    return parsed if has_zone else parsed.naive()
+
+
+def checked_zone(name: str | None) -> str | None:
+    """A time zone's name that `default_timezone` may be.
+
+    Raises:
+        SettingsError: there is no such zone.
+    """
+    if name:
+        try:
+            pendulum.timezone(name)
+        except (ValueError, KeyError):
+            msg = f"default_timezone {name!r} is no time zone; take one such as Europe/Berlin"
+            raise SettingsError(msg) from None
+    return name or None
+
+
+def _parsed(value: Any) -> Any:
+    """Nested values come as JSON text from SQL."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return str(int(value))
+    return str(value)
+
+
+def _id(value: Any) -> str:
+    if isinstance(value, (bool, dict, list)):
+        msg = f"must be an id, not {shown(value)}"
+        raise ValueError(msg)
+    if isinstance(value, float):
+        if not value.is_integer() or abs(value) > _EXACT:
+            msg = f"is a number that has lost digits, {value!r}; give ids as text"
+            raise ValueError(msg)
+        return str(int(value))
+    return _text(value).strip()
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        msg = f"must be a number, not {shown(value)}"
+        raise ValueError(msg)
+    if isinstance(value, (int, float, Decimal)):
+        return value
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        msg = f"must be a number, not {shown(value)}"
+        raise ValueError(msg) from None
+    if not number.is_finite():
+        msg = f"must be a number, not {shown(value)}"
+        raise ValueError(msg)
+    return int(number) if number == number.to_integral_value() else number
+
+
+def _whole(value: Any) -> int:
+    number = _number(value)
+    if number != int(number):
+        msg = f"must be a whole number, not {shown(value)}"
+        raise ValueError(msg)
+    return int(number)
+
+
+def _flag(value: Any) -> bool:
+    flags = {"true": True, "false": False, "1": True, "0": False, "t": True, "f": False}
+    known = flags.get(str(value).strip().lower())
+    if known is None:
+        msg = f"must be true or false, not {shown(value)}"
+        raise ValueError(msg)
+    return known
+
+
+_READERS = {
+    TEXT: _text,
+    ID: _id,
+    NUMBER: _number,
+    WHOLE: _whole,
+    FLAG: _flag,
+    ANYTHING: _parsed,
+}

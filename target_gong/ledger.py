@@ -1,0 +1,283 @@
+"""What was written to Gong, and what it answered: on disk before and after each request.
+
+One row for each record and what became of it. A record that was sent and whose answer was lost is
+told from one that was never sent, which is what makes exactly-once possible.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import sqlite3
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from gong_api.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from gong_api.clock import Clock
+
+PENDING, DONE, FAILED, IN_DOUBT = "pending", "done", "failed", "in_doubt"
+
+_COLUMNS = (
+    "stream",
+    "key",
+    "action",
+    "status",
+    "callId",
+    "requestId",
+    "url",
+    "error",
+    "hash",
+    "answer",
+    "created",
+    "updated",
+)
+_TABLE = """
+create table if not exists writes (
+    id integer primary key,
+    stream text not null,
+    key text not null,
+    hash text not null,
+    action text not null,
+    status text not null,
+    answer text not null default '{}',
+    error text,
+    created text not null,
+    updated text not null
+);
+create index if not exists writes_by_key on writes (stream, key, id);
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the ledger.
+
+    Attributes:
+        id: of the row.
+        stream: of the target.
+        key: of the record in its stream.
+        hash: of the record's content.
+        action: what was to be done: create, update, grant and the like.
+        status: PENDING before sending, then DONE, FAILED or IN_DOUBT.
+        answer: what Gong answered and what else is worth keeping.
+        error: Gong's words, or ours.
+        created: when it was first sent.
+        updated: when it last changed.
+    """
+
+    id: int
+    stream: str
+    key: str
+    hash: str
+    action: str
+    status: str
+    answer: dict[str, Any]
+    error: str | None
+    created: str
+    updated: str
+
+    def receipt(self) -> dict[str, Any]:
+        """The row as `--receipts` prints it."""
+        told = {
+            "stream": self.stream,
+            "key": self.key,
+            "action": self.action,
+            "status": self.status,
+            **{name: self.answer.get(name) for name in ("callId", "requestId", "url")},
+            "error": self.error,
+            "hash": self.hash,
+            "answer": self.answer,
+            "created": self.created,
+            "updated": self.updated,
+        }
+        if self.stream == "calls":
+            told["clientUniqueId"] = self.key
+        return told
+
+
+class Ledger:
+    """The ledger of one destination.
+
+    Args:
+        path: of the SQLite file; its folder is made, its mode is 0600.
+        clock: for the times.
+        receipts: file to which each settled row is appended as a line of JSON.
+
+    Raises:
+        SettingsError: it cannot be opened, or another process is writing to it.
+    """
+
+    def __init__(self, path: Path, clock: Clock, receipts: Path | None = None) -> None:
+        self._clock = clock
+        self._receipts = receipts
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._lock = FileLock(f"{path}.lock", mode=0o600)
+            self._lock.acquire(timeout=0)
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = full")
+            self._db.executescript(_TABLE)
+        except Timeout:
+            msg = f"ledger_path {path} is in use by another target-gong; wait for it to end"
+            raise SettingsError(msg) from None
+        except (OSError, sqlite3.Error) as error:
+            msg = f"ledger_path {path} cannot be used: {error}"
+            raise SettingsError(msg) from error
+        # What was being sent when an earlier run ended may or may not have arrived.
+        self._db.execute("update writes set status = ? where status = ?", (IN_DOUBT, PENDING))
+
+    def last(self, stream: str, key: str) -> Row | None:
+        """The newest row of a record's key."""
+        return next(
+            self._rows("where stream = ? and key = ? order by id desc limit 1", stream, key), None
+        )
+
+    def last_done(self, stream: str, key: str) -> Row | None:
+        """The newest row of a record's key that was settled."""
+        where = "where stream = ? and key = ? and status = 'done' order by id desc limit 1"
+        return next(self._rows(where, stream, key), None)
+
+    def in_doubt(self) -> list[Row]:
+        """Rows of which it is not known whether Gong has acted."""
+        return list(self._rows("where status = 'in_doubt' order by id"))
+
+    def begin(
+        self, stream: str, key: str, content: str, action: str, earlier: Row | None = None
+    ) -> Row:
+        """Write down what is about to be sent, before it is.
+
+        Args:
+            stream: of the target.
+            key: of the record.
+            content: hash of the record.
+            action: what will be done.
+            earlier: a row of the same record that was not settled, to be used again.
+        """
+        now = self._clock.now().isoformat()
+        if earlier is not None:
+            self._db.execute(
+                "update writes set status = ?, hash = ?, action = ?, error = null, updated = ?"
+                " where id = ?",
+                (PENDING, content, action, now, earlier.id),
+            )
+            row_id = earlier.id
+        else:
+            cursor = self._db.execute(
+                "insert into writes (stream, key, hash, action, status, created, updated)"
+                " values (?, ?, ?, ?, ?, ?, ?)",
+                (stream, key, content, action, PENDING, now, now),
+            )
+            row_id = int(cursor.lastrowid or 0)
+        return self._row(row_id)
+
+    def note(self, row: Row, **answer: Any) -> Row:
+        """Keep a part of an answer while the rest is still to come."""
+        return self._settle(row, PENDING, answer, None)
+
+    def done(self, row: Row, **answer: Any) -> Row:
+        """Gong has done it."""
+        return self._settle(row, DONE, answer, None)
+
+    def failed(self, row: Row, error: str) -> Row:
+        """Gong has refused it, or we have."""
+        return self._settle(row, FAILED, {}, error)
+
+    def doubt(self, row: Row, error: str) -> Row:
+        """The answer was lost."""
+        return self._settle(row, IN_DOUBT, {}, error)
+
+    def transaction(self) -> sqlite3.Connection:
+        """A context in which rows are written to disk together."""
+        self._db.execute("begin immediate")
+        return self._db
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+        self._lock.release()
+
+    def _settle(self, row: Row, status: str, answer: dict[str, Any], error: str | None) -> Row:
+        whole = {
+            **row.answer,
+            **{name: value for name, value in answer.items() if value is not None},
+        }
+        self._db.execute(
+            "update writes set status = ?, answer = ?, error = ?, updated = ? where id = ?",
+            (
+                status,
+                msgspec.json.encode(whole).decode(),
+                error,
+                self._clock.now().isoformat(),
+                row.id,
+            ),
+        )
+        settled = self._row(row.id)
+        if self._receipts and status != PENDING:
+            with self._receipts.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(settled.receipt(), ensure_ascii=False) + "\n")
+        return settled
+
+    def _row(self, row_id: int) -> Row:
+        return next(self._rows("where id = ?", row_id))
+
+    def _rows(self, where: str, *values: Any) -> Iterator[Row]:
+        return _rows(self._db, where, *values)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """All rows of a ledger that a run may be writing to, oldest first.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if not path.exists():
+        msg = f"ledger_path {path}: there is no ledger; nothing was written with these settings"
+        raise SettingsError(msg)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        return list(_rows(db, "order by id"))
+
+
+def content_hash(body: Any) -> str:
+    """The same for the same content, whatever the order of its fields."""
+    encoded = msgspec.json.encode(body, order="deterministic")
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def _rows(db: sqlite3.Connection, where: str, *values: Any) -> Iterator[Row]:
+    columns = "id, stream, key, hash, action, status, answer, error, created, updated"
+    for found in db.execute(f"select {columns} from writes {where}", values):  # noqa: S608
+        row = dict(zip(columns.split(", "), found, strict=True))
+        yield Row(**{**row, "answer": json.loads(row["answer"])})
+
+
+def write_receipts(rows: Iterable[Row], form: str, file: IO[str]) -> None:
+    """Print rows.
+
+    Args:
+        rows: of the ledger.
+        form: jsonl or csv.
+        file: where to.
+    """
+    if form == "jsonl":
+        for row in rows:
+            file.write(json.dumps(row.receipt(), ensure_ascii=False) + "\n")
+        return
+    columns = ("clientUniqueId", *_COLUMNS)
+    writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        receipt = row.receipt()
+        writer.writerow({**receipt, "answer": json.dumps(receipt["answer"], ensure_ascii=False)})

@@ -1,0 +1,179 @@
+"""Recordings on their way to Gong: found anywhere, never read into memory."""
+
+from __future__ import annotations
+
+import logging
+import mimetypes
+import posixpath
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fsspec
+
+from gong_api.client import Content
+from gong_api.errors import GongError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gong_api.clock import Clock
+
+logger = logging.getLogger("target-gong")
+
+LARGEST = 3 * 2**29
+SUFFIXES = (".wav", ".mp3", ".mp4", ".mkv", ".flac")
+_EXTRAS = {"s3": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
+_CHUNK = 1 << 20
+# Seconds between lines about an upload that takes long.
+_PAUSE = 10
+
+
+class BadMedia(GongError):
+    """A recording cannot be read, or Gong would not take it."""
+
+    concerns_operation = True
+
+
+@dataclass(frozen=True)
+class Media:
+    """A recording.
+
+    Attributes:
+        path: as the record has it.
+        filesystem: where it is.
+        inner: its path there.
+        name: of the file.
+        size: bytes.
+    """
+
+    path: str
+    filesystem: Any
+    inner: str
+    name: str
+    size: int
+
+    def content(self, clock: Clock) -> Content:
+        """A form with the recording in it, made anew for each try."""
+        form = _Form(self, clock)
+        return Content(form, f"multipart/form-data; boundary={form.boundary}")
+
+
+def find(path: str, root: str | None = None) -> Media:
+    """Look for a recording.
+
+    Args:
+        path: a local path, `file://`, `s3://`, `gs://` or `https://`.
+        root: folder, or URL of one, that it must lie under; relative paths are taken from it.
+
+    Raises:
+        BadMedia: it is not there, is not below `root`, or is nothing that Gong takes.
+    """
+    path = _below(root, path) if root else path
+    protocol = path.partition("://")[0] if "://" in path else "file"
+    try:
+        filesystem, inner = fsspec.core.url_to_fs(path)
+        size = filesystem.size(inner)
+        is_folder = filesystem.isdir(inner) if protocol == "file" else False
+    except ImportError:
+        extra = _EXTRAS.get(protocol, protocol)
+        msg = f"{path} needs a further package: pip install 'gong-singer[{extra}]'"
+        raise BadMedia(msg) from None
+    except FileNotFoundError:
+        msg = f"there is no file {path}"
+        raise BadMedia(msg) from None
+    except Exception as error:
+        msg = f"{path} cannot be read: {error or type(error).__name__}"
+        raise BadMedia(msg) from error
+    if is_folder:
+        msg = f"{path} is a folder"
+        raise BadMedia(msg)
+    name = posixpath.basename(inner.replace("\\", "/").partition("?")[0])
+    if not name.lower().endswith(SUFFIXES):
+        msg = f"{path} is none of WAV, MP3, MP4, MKV and FLAC"
+        raise BadMedia(msg)
+    if not size:
+        reason = "is empty" if size == 0 else "does not tell its size"
+        msg = f"{path} {reason}"
+        raise BadMedia(msg)
+    if size > LARGEST:
+        msg = f"{path} has {size / 2**30:.2f} GB; Gong takes 1.5 GB at most"
+        raise BadMedia(msg)
+    return Media(path, filesystem, inner, name, size)
+
+
+def _below(root: str, path: str) -> str:
+    """A path that does not lead out of a folder."""
+    if "://" in root and not root.startswith("file://"):
+        base = root.rstrip("/") + "/"
+        whole = path if "://" in path else base + path.lstrip("/")
+        if not whole.startswith(base) or ".." in whole.removeprefix(base).split("/"):
+            msg = f"{path} is not below media_root {root}"
+            raise BadMedia(msg)
+        return whole
+    folder = Path(root.removeprefix("file://")).resolve()
+    is_elsewhere = "://" in path and not path.startswith("file://")
+    whole_path = (folder / path.removeprefix("file://")).resolve()
+    if is_elsewhere or not whole_path.is_relative_to(folder):
+        msg = f"{path} is not below media_root {root}"
+        raise BadMedia(msg)
+    return str(whole_path)
+
+
+class _Form:
+    """multipart/form-data with one file, of known length, read piece by piece."""
+
+    def __init__(self, media: Media, clock: Clock) -> None:
+        self.boundary = secrets.token_hex(16)
+        self._media = media
+        self._clock = clock
+        kind = mimetypes.guess_type(media.name)[0] or "application/octet-stream"
+        name = media.name.replace("\\", "_").replace('"', "_").replace("\r", "_").replace("\n", "_")
+        self._head = (
+            f"--{self.boundary}\r\n"
+            f'Content-Disposition: form-data; name="mediaFile"; filename="{name}"\r\n'
+            f"Content-Type: {kind}\r\n\r\n"
+        ).encode()
+        self._tail = f"\r\n--{self.boundary}--\r\n".encode()
+
+    def __len__(self) -> int:
+        return len(self._head) + self._media.size + len(self._tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        progress = _Progress(self._media, self._clock)
+        with self._media.filesystem.open(self._media.inner, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+                progress.sent(len(chunk))
+        if progress.bytes != self._media.size:
+            msg = f"{self._media.path} changed while it was being sent"
+            raise BadMedia(msg)
+        yield self._tail
+
+
+class _Progress:
+    """A line in the log every ten seconds."""
+
+    def __init__(self, media: Media, clock: Clock) -> None:
+        self.bytes = 0
+        self._media = media
+        self._clock = clock
+        self._began = self._told = clock.now()
+
+    def sent(self, count: int) -> None:
+        self.bytes += count
+        now = self._clock.now()
+        if (now - self._told).total_seconds() < _PAUSE:
+            return
+        self._told = now
+        rate = self.bytes / (now - self._began).total_seconds()
+        logger.info(
+            "%s: %.0f %% of %.0f MB sent, %.1f MB/s, %.0f s to go",
+            self._media.name,
+            100 * self.bytes / self._media.size,
+            self._media.size / 1e6,
+            rate / 1e6,
+            (self._media.size - self.bytes) / rate,
+        )

@@ -1,0 +1,377 @@
+"""One record's way to Gong: understood, checked, looked up in the ledger, sent, written down."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk.sinks import BatchSink, RecordSink, Sink
+from typing_extensions import override
+
+from gong_api.command import RunStopped
+from gong_api.errors import GongError, InDoubt, LimitReached, MissingScope, Refused
+from target_gong.fields import Field, Reader, Understood, checked_zone
+from target_gong.ledger import DONE, IN_DOUBT, content_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gong_api.client import GongClient
+    from target_gong.ledger import Ledger, Row
+    from target_gong.target import TargetGong
+
+
+class Rejected(GongError):
+    """A record that cannot be sent as it is."""
+
+    concerns_operation = True
+
+
+class Unresolved(GongError):
+    """It cannot be found out whether Gong has acted on a record whose answer was lost."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A record, ready to be sent.
+
+    Attributes:
+        key: of the record in its stream.
+        body: by Gong's names.
+        deletes: the record says that it is gone (`_sdc_deleted_at`).
+        local: members that are ours and not Gong's, such as `mediaFile`.
+    """
+
+    key: str
+    body: dict[str, Any]
+    deletes: bool = False
+    local: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def hash(self) -> str:
+        """Of the content."""
+        return content_hash({"body": self.body, "deletes": self.deletes, "local": self.local})
+
+
+class Writing(Sink):
+    """What all sinks have in common.
+
+    Subclasses declare `stream`, `summary`, `fields` and `scope`.
+
+    Attributes:
+        stream: the stream's name here, whatever the source calls it.
+        summary: what becomes of a record, in a line.
+        operations: what is called.
+        scope: what the credentials must be granted.
+        fields: of a record.
+        local_fields: those that are not Gong's, which are kept apart from the body.
+        key_fields: fields that make a record's key; the first that is there, or all joined.
+        deletes: whether `_sdc_deleted_at` deletes, which must be allowed.
+    """
+
+    stream: ClassVar[str]
+    summary: ClassVar[str]
+    operations: ClassVar[str]
+    scope: ClassVar[str]
+    fields: ClassVar[tuple[Field, ...]]
+    local_fields: ClassVar[tuple[str, ...]] = ()
+    deletes: ClassVar[bool] = False
+    # Records whose deletion Gong knows nothing of come from sources that mark rows as deleted.
+    _target: TargetGong
+
+    # Deleted rows are told by `_sdc_deleted_at`, which the SDK would take away otherwise.
+    include_sdc_metadata_properties = True
+
+    def __init__(self, target: TargetGong, *args: Any, **kwargs: Any) -> None:
+        super().__init__(target, *args, **kwargs)
+        self._target = target
+        self._warned_of: set[str] = set()
+
+    @property
+    def client(self) -> GongClient:
+        """The target's connection."""
+        return self._target.client
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was sent before."""
+        return self._target.ledger
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.fields, checked_zone(self.config.get("default_timezone")))
+
+    @override
+    def get_validator(self) -> None:
+        # Records are checked by what Gong takes, not by what the source says of them.
+        return None
+
+    @override
+    def _parse_timestamps_in_record(self, record: Any, schema: Any, treatment: Any) -> None:
+        # Private: the SDK would end the run at a date that it cannot read, or blank it. Pinned by
+        # tests/target/test_input.py.
+        return
+
+    def key(self, body: dict[str, Any]) -> str:
+        """A record's key in its stream."""
+        raise NotImplementedError
+
+    def check(self, write: Write) -> Iterable[str]:  # noqa: ARG002
+        """What is wrong with a record beyond its fields, each a line that names the field."""
+        return ()
+
+    def understand(self, record: dict[str, Any]) -> Write:
+        """Make a record ready.
+
+        Raises:
+            Rejected: naming stream, key and each field that is wrong.
+        """
+        understood = self._reader.read(record)
+        body = understood.body
+        key = self.key(body)
+        self._mind_extra_columns(understood)
+        deletes = bool(record.get("_sdc_deleted_at"))
+        local = {name: body.pop(name) for name in self.local_fields if name in body}
+        write = Write(key, body, deletes=deletes, local=local)
+        problems = [*understood.problems, *self.check(write)]
+        if deletes and not self.deletes:
+            problems.append(
+                "_sdc_deleted_at: Gong has no way to delete these; leave the record out"
+            )
+        elif deletes and self.stream not in self.config["allow_destructive"]:
+            problems.append(
+                f"_sdc_deleted_at deletes, which is refused unless allow_destructive has "
+                f"{self.stream}"
+            )
+        if problems:
+            msg = f"{self.stream} {key or '(no key)'}: {'; '.join(problems)}"
+            raise Rejected(msg)
+        return write
+
+    def _mind_extra_columns(self, understood: Understood) -> None:
+        extra = understood.extra
+        if extra and self.config["extra_columns"] == "customData" and self._has("customData"):
+            understood.body.setdefault(
+                "customData", json.dumps(extra, ensure_ascii=False, default=str, sort_keys=True)
+            )
+            return
+        new = set(extra) - self._warned_of
+        if new:
+            self._warned_of |= new
+            self.logger.warning(
+                "%s: Gong has no field for %s; ignored", self.stream, ", ".join(sorted(new))
+            )
+
+    def _has(self, name: str) -> bool:
+        return any(declared.name == name for declared in self.fields)
+
+    def is_settled(self, write: Write, last: Row | None) -> bool:
+        """Whether the last that was done for this key had the same content."""
+        if last is None or last.status != DONE or last.hash != write.hash:
+            return False
+        self._target.tally.known += 1
+        return True
+
+    def reject(self, record: dict[str, Any], error: Rejected) -> None:
+        """Write down a record that is not sent."""
+        key = self.key(self._reader.read(record).body) or content_hash(list(record.items()))[:16]
+        if not self._target.is_dry_run:
+            row = self.ledger.last(self.stream, key)
+            open_row = row if row is not None and row.status not in {DONE, IN_DOUBT} else None
+            row = self.ledger.begin(self.stream, key, "", "none", open_row)
+            self.ledger.failed(row, str(error))
+        self._target.fail(str(error))
+
+    def would(self, action: str, write: Write) -> None:
+        """Say what a run that is not dry would do."""
+        shown = json.dumps({**write.body, **write.local}, ensure_ascii=False, default=float)
+        self.logger.info("would %s %s %s: %s", action, self.stream, write.key, shown)
+        self._target.tally.would += 1
+
+
+class GongSink(Writing, RecordSink):
+    """Records that are sent one by one."""
+
+    def action(self, write: Write, done: Row | None) -> str | None:  # noqa: ARG002
+        """What to do about a record, None for nothing.
+
+        Args:
+            write: the record.
+            done: the last that was settled for its key, with other content.
+        """
+        return "create"
+
+    def send(self, write: Write, row: Row, done: Row | None) -> dict[str, Any]:
+        """Send a record.
+
+        Args:
+            write: the record.
+            row: of the ledger; its `answer` holds what an earlier try has brought.
+            done: the last that was settled for its key.
+
+        Returns:
+            What is worth keeping of Gong's answer.
+        """
+        raise NotImplementedError
+
+    def resolve(self, write: Write, row: Row) -> dict[str, Any] | None:  # noqa: ARG002
+        """Find out about a record whose answer was lost.
+
+        Returns:
+            What Gong would have answered; None if it may be sent again.
+
+        Raises:
+            Unresolved: there is no way to find out.
+        """
+        return None
+
+    @override
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+        try:
+            write = self.understand(record)
+        except Rejected as error:
+            self.reject(record, error)
+            return
+        last = self.ledger.last(self.stream, write.key)
+        if self.is_settled(write, last):
+            return
+        done = self.ledger.last_done(self.stream, write.key)
+        action = self.action(write, done)
+        if action is None:
+            self._target.tally.unchanged += 1
+        elif self._target.is_dry_run:
+            self.would(action, write)
+        else:
+            self._settle(write, action, last, done)
+
+    def _settle(self, write: Write, action: str, last: Row | None, done: Row | None) -> None:
+        # A row that was not settled is the same record, tried again.
+        again = last if last is not None and last.status != DONE else None
+        doubted = again if again is not None and again.status == IN_DOUBT else None
+        try:
+            answer = self.resolve(write, doubted) if doubted is not None else None
+        except Unresolved as error:
+            self._target.fail(f"{self.stream} {write.key}: {error}")
+            return
+        row = self.ledger.begin(self.stream, write.key, write.hash, action, again)
+        if answer is None:
+            try:
+                answer = self.send(write, row, done)
+            except GongError as error:
+                self.settle_failure(write, row, error)
+                return
+        self.ledger.done(row, **answer)
+        self._target.tally.done += 1
+
+    def settle_failure(self, write: Write, row: Row, error: GongError) -> None:
+        """Write down why a record did not go through; ends the run where others could not either.
+
+        Raises:
+            RunStopped: the fault is not this record's.
+        """
+        row = self.ledger.last(self.stream, write.key) or row
+        if isinstance(error, InDoubt):
+            self.ledger.doubt(row, str(error))
+            self._target.fail(f"{self.stream} {write.key}: {error}")
+            return
+        if is_of_record(error):
+            self.ledger.failed(row, str(error))
+            self._target.fail(f"{self.stream} {write.key}: {error}")
+            return
+        if isinstance(error, (LimitReached, Refused)):
+            self.ledger.failed(row, str(error))
+        else:
+            self.ledger.doubt(row, str(error))
+        raise RunStopped(error) from error
+
+
+class GongBatchSink(Writing, BatchSink):
+    """Records that are sent many at once, in the order in which they came."""
+
+    most: ClassVar[int] = 100
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._queue: list[Write] = []
+
+    @property
+    @override
+    def max_size(self) -> int:
+        return self.most
+
+    def group(self, write: Write) -> Any:
+        """What records must have in common to be sent together."""
+        return write.deletes
+
+    def send_all(self, writes: Sequence[Write], rows: Sequence[Row]) -> None:
+        """Send records of one group and settle their rows."""
+        raise NotImplementedError
+
+    def action(self, write: Write) -> str:
+        """What is done about a record."""
+        raise NotImplementedError
+
+    @override
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+        try:
+            self._queue.append(self.understand(record))
+        except Rejected as error:
+            self.reject(record, error)
+
+    @override
+    def process_batch(self, context: dict[str, Any]) -> None:
+        queue, self._queue = self._queue, []
+        for _, members in itertools.groupby(queue, self.group):
+            writes: dict[str, Write] = {}
+            for write in members:
+                if not self.is_settled(write, self.ledger.last(self.stream, write.key)):
+                    writes[write.key] = write
+            if self._target.is_dry_run:
+                for write in writes.values():
+                    self.would(self.action(write), write)
+            elif writes:
+                self._send_group(list(writes.values()))
+
+    def _send_group(self, writes: list[Write]) -> None:
+        with self.ledger.transaction():
+            rows = []
+            for write in writes:
+                last = self.ledger.last(self.stream, write.key)
+                again = last if last is not None and last.status != DONE else None
+                rows.append(
+                    self.ledger.begin(self.stream, write.key, write.hash, self.action(write), again)
+                )
+        self.send_all(writes, rows)
+
+    def settle(self, rows: Iterable[Row], **answer: Any) -> None:
+        """Gong has taken these."""
+        with self.ledger.transaction():
+            for row in rows:
+                self.ledger.done(row, **answer)
+                self._target.tally.done += 1
+
+    def settle_failures(self, rows: Sequence[Row], error: GongError) -> None:
+        """Write down why records did not go through.
+
+        Raises:
+            RunStopped: the fault is not theirs.
+        """
+        is_theirs = is_of_record(error)
+        is_refused = is_theirs or isinstance(error, (LimitReached, Refused))
+        with self.ledger.transaction():
+            for row in rows:
+                (self.ledger.failed if is_refused else self.ledger.doubt)(row, str(error))
+        if not is_theirs and not isinstance(error, InDoubt):
+            raise RunStopped(error) from error
+        for row in rows:
+            self._target.fail(f"{self.stream} {row.key}: {error}")
+
+
+def is_of_record(error: GongError) -> bool:
+    """Whether Gong refused this record and may take others."""
+    if isinstance(error, MissingScope):
+        return False
+    return error.concerns_operation

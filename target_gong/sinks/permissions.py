@@ -1,0 +1,137 @@
+"""Permission profiles (API: Permissions)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from target_gong.fields import FLAG, ID, Field
+from target_gong.sink import GongSink, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from target_gong.ledger import Row
+
+_LEVELS = ("all", "managers-team", "report-to-them", "own", "none")
+_ACCESS = (
+    Field("permissionLevel", choices=_LEVELS),
+    Field("teamLeadIds", ID, many=True),
+)
+_AREAS = (
+    "callsAccess",
+    "dealsAccess",
+    "coachingAccess",
+    "insightsAccess",
+    "usageAccess",
+    "emailsAccess",
+)
+_FORECAST = ("forecastAccess", "forecastEditSubmissions", "forecastEditTargets")
+_LIBRARY = ("managePublicFolder", "manageStreams", "manageFolderCalls", "shareFoldersAndStreams")
+_SWITCHES = (
+    *("scoreCalls", "overrideScore", "downloadCallMedia", "shareCallsWithCustomers"),
+    *("manuallyScheduleAndUploadCalls", "privateCalls", "deleteCalls", "trimCalls"),
+    *("listenInCalls", "deleteEmails", "callsAndSearch", "library", "deals"),
+    *("createEditAndDeleteDealsBoards", "dealsInlineEditing", "account", "coaching", "usage"),
+    *("teamStats", "initiatives", "market", "activity", "forecast", "forecastManage"),
+    *("engageManageCompanyTemplates", "engageManageCompanySequences"),
+    *("engageCreateAndManageRulesets", "engageSnoozeFlowToDosForOthers"),
+    *("engageAllowCrmFieldsViewChange", "viewEngageAnalyticsActivity"),
+    *("viewEngageAnalyticsPerformance", "viewEngageAnalyticsFlows"),
+    *("manageGeneralBusinessSettings", "manageScorecards", "exportCallsAndCoachingDataToCSV"),
+    *("crmDataInlineEditing", "crmDataImport", "viewRevenueAnalytics", "manageRevenueAnalytics"),
+    *("engageReassignFlowToDosToOthers", "engageAssignFlowToDosToOthers", "dealsDataExport"),
+    *("aiBuilder", "orchestrateCreateAndManagePlays"),
+)
+
+
+class PermissionProfiles(GongSink):
+    """Permission profiles: created, or changed where their id is known."""
+
+    stream = "permission_profiles"
+    summary = "A permission profile; changed when `id` is there or the ledger knows it"
+    operations = "POST /v2/permission-profile, PUT /v2/permission-profile"
+    scope = "api:permission-profile:write"
+    local_fields = ("id", "workspaceId")
+    fields = (
+        Field("id", ID),
+        Field("workspaceId", ID),
+        Field("name"),
+        Field("description"),
+        *(Field(name, fields=_ACCESS) for name in _AREAS),
+        Field("forecastPermissions", fields=tuple(Field(n, fields=_ACCESS) for n in _FORECAST)),
+        Field(
+            "libraryFolderAccess",
+            fields=(
+                Field(
+                    "permissionLevel", required=True, choices=("none", "all", "specific-folders")
+                ),
+                Field("libraryFolderIds", ID, many=True),
+                *(Field(name, FLAG) for name in _LIBRARY),
+            ),
+        ),
+        *(Field(name, FLAG) for name in _SWITCHES),
+    )
+
+    @override
+    def key(self, body: dict[str, Any]) -> str:
+        if body.get("id"):
+            return str(body["id"])
+        return f"{body.get('workspaceId', '')}/{body.get('name', '')}".strip("/")
+
+    @override
+    def check(self, write: Write) -> Iterable[str]:
+        if not write.local.get("id"):
+            for name, value in (
+                ("name", write.body.get("name")),
+                ("workspaceId", write.local.get("workspaceId")),
+                ("libraryFolderAccess", write.body.get("libraryFolderAccess")),
+            ):
+                if not value:
+                    yield f"{name} is required unless there is an id"
+        forecast = write.body.get("forecastPermissions") or {}
+        for name, access in {**write.body, **forecast}.items():
+            is_access = isinstance(access, dict) and bool(access.get("teamLeadIds"))
+            if is_access and access.get("permissionLevel") != "managers-team":
+                yield f"{name}.teamLeadIds goes with permissionLevel managers-team alone"
+
+    @override
+    def action(self, write: Write, done: Row | None) -> str:
+        return "update" if self._known_id(write, done) else "create"
+
+    @override
+    def send(self, write: Write, row: Row, done: Row | None) -> dict[str, Any]:
+        profile_id = self._known_id(write, done)
+        if profile_id:
+            answer = self.client.request(
+                "PUT", "/v2/permission-profile", params={"profileId": profile_id}, body=write.body
+            )
+        else:
+            answer = self.client.request(
+                "POST",
+                "/v2/permission-profile",
+                params={"workspaceId": write.local["workspaceId"]},
+                body=write.body,
+                repeatable=False,
+            )
+        profile = answer.get("profile") or {}
+        return {"id": profile.get("id") or profile_id, "requestId": answer.get("requestId")}
+
+    @override
+    def resolve(self, write: Write, row: Row) -> dict[str, Any] | None:
+        if row.action != "create" or write.local.get("id"):
+            return None
+        answer = self.client.request(
+            "GET",
+            "/v2/all-permission-profiles",
+            params={"workspaceId": write.local["workspaceId"]},
+        )
+        for profile in answer.get("profiles") or []:
+            if profile.get("name") == write.body["name"]:
+                return {"id": profile["id"], "requestId": answer.get("requestId")}
+        return None
+
+    def _known_id(self, write: Write, done: Row | None) -> str | None:
+        known = write.local.get("id") or (done.answer.get("id") if done else None)
+        return str(known) if known else None

@@ -1,0 +1,296 @@
+"""Records as real sources give them: understood, or refused with a reason."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gong_api.command import RunStopped
+from gong_api.errors import SettingsError
+from target_gong.fields import (
+    FLAG,
+    ID,
+    INSTANT,
+    NUMBER,
+    WHOLE,
+    Field,
+    Reader,
+    checked_zone,
+    instant_text,
+)
+from target_gong.sinks.calls import Calls
+from target_gong.sinks.permissions import PermissionProfiles
+from tests.target.target_run import (
+    call,
+    company,
+    importing_user,
+    messages,
+    receipts,
+    run_target,
+    settings,
+)
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with company() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def user(sandbox):
+    return importing_user(sandbox)
+
+
+def made(sandbox, client_id):
+    return next(
+        created.new
+        for created in sandbox.company.uploads.created
+        if created.new.client_unique_id == client_id
+    )
+
+
+@pytest.mark.parametrize(
+    ("client_id", "record"),
+    [
+        (
+            "snake",
+            {
+                "client_unique_id": "snake",
+                "actual_start": "2026-06-11T10:00:00Z",
+                "direction": "Inbound",
+                "primary_user": "USER",
+                "parties": '[{"user_id": "USER"}, {"email_address": "ada@example.com"}]',
+            },
+        ),
+        (
+            "numbers",
+            {
+                "clientuniqueid": "numbers",
+                "actualstart": "2026-06-11 10:00:00.123+00",
+                "direction": "Inbound",
+                "primaryuser": "INT",
+                "parties": [{"userid": "INT"}, {"name": "Ada"}],
+                "duration": "90.5",
+                "title": "",
+                "purpose": None,
+            },
+        ),
+        (
+            "42",
+            {
+                "clientUniqueId": 42,
+                "actualStart": "2026-06-11T10:00:00+0200",
+                "direction": "Conference",
+                "primaryUser": "USER",
+                "parties": {"userId": "USER"},
+                "_sdc_batched_at": "2026-06-11",
+            },
+        ),
+    ],
+)
+def test_what_sources_give_becomes_what_gong_takes(sandbox, user, tmp_path, client_id, record):
+    text = json.dumps(record).replace('"USER"', f'"{user}"').replace('"INT"', user)
+    text = text.replace('\\"USER\\"', f'\\"{user}\\"')
+    target = run_target(settings(sandbox, tmp_path), messages("calls", [json.loads(text)]))
+    assert target.tally.done == 1
+    new = made(sandbox, client_id)
+    assert new.primary_user == user
+    assert new.parties[0].user_id == user
+    assert new.title is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"actualStart": None}, "actualStart is required"),
+        ({"parties": ""}, "parties is required"),
+        ({"parties": []}, "parties must not be empty"),
+        ({"direction": "Sideways"}, "direction must be one of Inbound, Outbound, Conference"),
+        ({"languageCode": "xx-XX"}, "languageCode must be one of a code Gong knows"),
+        ({"purpose": "x" * 256}, "purpose has 256 characters; Gong takes 255 at most"),
+        ({"disposition": "x" * 300}, "disposition has 300 characters"),
+        ({"clientUniqueId": "x" * 2049}, "clientUniqueId has 2049 characters"),
+        ({"actualStart": "2026-06-11T10:00:00"}, "actualStart names no time zone"),
+        ({"actualStart": "2026-06-11"}, "actualStart must be a date and time in ISO-8601"),
+        ({"scheduledEnd": "soon"}, "scheduledEnd must be a date and time"),
+        ({"primaryUser": "17"}, "parties must have one with the userId of primaryUser, 17"),
+        ({"parties": "nobody"}, "parties must be a list, not 'nobody'"),
+        ({"parties": [7]}, r"parties\[0\] must be an object, not 7"),
+        ({"duration": "long"}, "duration must be a number, not 'long'"),
+        (
+            {"mediaFile": "a.wav", "downloadMediaUrl": "https://x.example/a.wav"},
+            "mediaFile and downloadMediaUrl exclude each other",
+        ),
+        (
+            {"context": [{"system": "Notes", "objects": []}]},
+            r"context\[0\].system must be one of Salesforce",
+        ),
+        (
+            {"context": [{"system": "Generic", "objects": [{"objectType": "Deal"}]}]},
+            r"objectType must be one of Opportunity.*objectId is required",
+        ),
+        (
+            {"speakersTimeline": {"speechSegments": [{"fromTime": 0, "toTime": 9}]}},
+            r"speechSegments\[0\].partyIds is required",
+        ),
+        (
+            {
+                "speakersTimeline": {
+                    "speechSegments": [{"fromTime": 0, "toTime": 9, "partyIds": ["z"]}]
+                }
+            },
+            "has z, which is no partyId of parties",
+        ),
+        ({"mediaFile": "nowhere.wav"}, "there is no file nowhere.wav"),
+        ({"_sdc_deleted_at": "2026-06-11T10:00:00Z"}, "Gong has no way to delete these"),
+    ],
+)
+def test_what_gong_would_not_take_is_refused_before_it_is_sent(
+    sandbox, user, tmp_path, change, words
+):
+    sandbox.clear_requests()
+    record = {**call(user, "refused"), **change}
+    with pytest.raises(RunStopped, match=rf"^calls .*{words}") as stopped:
+        run_target(settings(sandbox, tmp_path), messages("calls", [record]))
+    assert "Traceback" not in str(stopped.value)
+    assert sandbox.requests == []
+    (row,) = receipts(tmp_path)
+    assert row.status == "failed"
+    assert row.error.startswith("calls ") or "mediaFile" in change
+
+
+def test_a_timeline_and_channels_exclude_each_other(sandbox, user, tmp_path):
+    timeline = {"speechSegments": [{"fromTime": 0, "toTime": 9, "partyIds": ["p"]}]}
+    parties = [{"userId": user, "partyId": "p", "mediaChannelId": 0}, {"name": "Ada"}]
+    record = call(user, "channels", parties=parties, speakersTimeline=timeline)
+    with pytest.raises(RunStopped, match="exclude each other"):
+        run_target(settings(sandbox, tmp_path), messages("calls", [record]))
+
+
+def test_instants_without_a_zone_take_the_default_one(sandbox, user, tmp_path):
+    config = settings(sandbox, tmp_path, default_timezone="America/New_York")
+    record = call(user, "zoned", actualStart="2026-06-11 10:00:00")
+    run_target(config, messages("calls", [record]))
+    assert made(sandbox, "zoned").actual_start == "2026-06-11T10:00:00-04:00"
+
+
+def test_extra_columns_are_ignored_with_one_warning(sandbox, user, tmp_path, caplog):
+    records = [call(user, f"extra-{n}", rating=5, mood="") for n in range(3)]
+    run_target(settings(sandbox, tmp_path), messages("calls", records))
+    assert caplog.text.count("Gong has no field for rating; ignored") == 1
+    assert made(sandbox, "extra-1").custom_data is None
+
+
+def test_extra_columns_may_be_kept(sandbox, user, tmp_path):
+    config = settings(sandbox, tmp_path, extra_columns="customData")
+    run_target(config, messages("calls", [call(user, "kept", rating=5, mood="good")]))
+    assert json.loads(made(sandbox, "kept").custom_data) == {"mood": "good", "rating": 5}
+
+
+def test_streams_may_have_another_name_and_unknown_ones_are_told(sandbox, user, tmp_path):
+    config = settings(sandbox, tmp_path, stream_aliases={"phone_calls": "calls"})
+    run_target(config, messages("phone_calls", [call(user, "aliased")]))
+    assert made(sandbox, "aliased")
+    with pytest.raises(SettingsError, match="no stream 'people' here: name it calls, call_media"):
+        run_target(config, messages("people", []))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        '{"type": "RECORD", "stream": "calls", "record": {}}',
+        '{"type": "SCHEMA", "stream": "calls"}',
+        '{"no": "type"}',
+        "[1]",
+    ],
+)
+def test_input_that_is_no_singer_message_is_told_in_a_line(sandbox, tmp_path, line):
+    with pytest.raises(RunStopped, match="not what a Singer tap writes") as stopped:
+        run_target(settings(sandbox, tmp_path), [line])
+    assert "\n" not in str(stopped.value)
+
+
+def test_a_zone_that_is_none_is_told_before_anything_is_read(sandbox, tmp_path):
+    with pytest.raises(SettingsError, match="default_timezone 'Mars' is no time zone"):
+        run_target(settings(sandbox, tmp_path, default_timezone="Mars"), [])
+    assert checked_zone("") is None
+
+
+@pytest.mark.parametrize(
+    ("given_value", "zone", "text"),
+    [
+        (datetime(2026, 6, 11, 10, tzinfo=timezone.utc), None, "2026-06-11T10:00:00Z"),
+        (
+            datetime(2026, 6, 11, 10, tzinfo=timezone(timedelta(hours=2))),
+            None,
+            "2026-06-11T10:00:00+02:00",
+        ),
+        (
+            datetime(2026, 1, 11, 10),  # noqa: DTZ001
+            "Europe/Berlin",
+            "2026-01-11T10:00:00+01:00",
+        ),
+        ("2026-06-11 10:00:00 +02:00", None, "2026-06-11T10:00:00+02:00"),
+        ("2026-06-11T10:00:00.5Z", None, "2026-06-11T10:00:00.500000Z"),
+    ],
+)
+def test_instants(given_value, zone, text):
+    assert instant_text(given_value, zone) == text
+
+
+FIELDS = (
+    Field("clientId", ID, required=True),
+    Field("flag", FLAG),
+    Field("number", NUMBER),
+    Field("whole", WHOLE),
+    Field("time", INSTANT),
+    Field("items", many=True, fields=(Field("name", required=True),)),
+)
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.decimals()
+    | st.text(max_size=8)
+    | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(
+    ["client_id", "clientId", "FLAG", "number", "whole", "time", "items", "other"]
+)
+
+
+@given(st.dictionaries(NAMES, JUNK))
+def test_any_record_is_understood_or_refused_with_reasons(record):
+    understood = Reader(FIELDS).read(record)
+    assert understood.problems or "clientId" in understood.body
+    for problem in understood.problems:
+        assert "\n" not in problem
+    json.dumps(understood.body, default=str)
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(["client_unique_id", "parties"], JUNK)))
+def test_no_junk_breaks_the_real_fields(record):
+    for sink in (Calls, PermissionProfiles):
+        Reader(sink.fields, "UTC").read(record)
+
+
+def test_numbers_keep_their_value():
+    body: dict[str, Any] = (
+        Reader(FIELDS)
+        .read({"client_id": Decimal(9007199254740993), "number": "0.10", "whole": "7"})
+        .body
+    )
+    lost = Reader(FIELDS).read({"client_id": 1.1e18})
+    assert lost.problems == ["clientId is a number that has lost digits, 1.1e+18; give ids as text"]
+    assert body == {"clientId": "9007199254740993", "number": Decimal("0.10"), "whole": 7}

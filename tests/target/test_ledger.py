@@ -1,0 +1,243 @@
+"""Exactly once: whatever ends a run, and wherever, the next one goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gong_api.command import RunStopped
+from gong_api.errors import SettingsError
+from target_gong.ledger import write_receipts
+from tests.target.target_run import (
+    call,
+    company,
+    importing_user,
+    messages,
+    receipts,
+    recording,
+    run_target,
+    settings,
+)
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def sandbox():
+    with company() as found:
+        yield found
+
+
+@pytest.fixture
+def user(sandbox):
+    return importing_user(sandbox)
+
+
+def target_gong(tmp_path, config, lines=(), *arguments):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    return subprocess.run(
+        [str(BIN / "target-gong"), "--config", str(path), *arguments],
+        input="".join(json.dumps(line) + "\n" for line in lines),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        cwd=tmp_path,
+        check=False,
+    )
+
+
+def test_the_command_writes_states_and_receipts(sandbox, user, tmp_path):
+    config = settings(sandbox, tmp_path, receipts_path=str(tmp_path / "receipts.jsonl"))
+    done = target_gong(tmp_path, config, messages("calls", [call(user)], state_every=1))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {"bookmarks": {"calls": 1}}
+    assert "1 sent; 1 requests, 0 of them retries" in done.stderr
+    printed = target_gong(tmp_path, config, (), "--receipts", "jsonl").stdout
+    (row,) = map(json.loads, printed.splitlines())
+    assert row["clientUniqueId"] == "c-1"
+    assert row["callId"] == sandbox.company.uploads.created[0].id
+    appended = (tmp_path / "receipts.jsonl").read_text().splitlines()
+    assert [json.loads(line)["callId"] for line in appended] == [row["callId"]]
+    table = target_gong(tmp_path, config, (), "--receipts", "csv").stdout
+    (cells,) = csv.DictReader(io.StringIO(table))
+    assert (cells["clientUniqueId"], cells["callId"]) == ("c-1", row["callId"])
+    assert target_gong(tmp_path, config, (), "--receipts").stdout == printed
+
+
+def test_failures_end_in_a_line_and_exit_code_1(sandbox, user, tmp_path):
+    lines = messages("calls", [call(user, direction="Up")])
+    done = target_gong(tmp_path, settings(sandbox, tmp_path), lines)
+    assert done.returncode == 1
+    assert "direction must be one of" in done.stderr
+    assert "Traceback" not in done.stderr
+    skipped = target_gong(tmp_path, settings(sandbox, tmp_path, on_error="skip"), lines)
+    assert skipped.returncode == 1
+    assert "1 records failed" in skipped.stderr.splitlines()[-1]
+
+
+def test_a_budget_ends_the_run_cleanly(sandbox, user, tmp_path):
+    lines = messages("calls", [call(user, f"c-{n}") for n in range(5)], state_every=1)
+    config = settings(sandbox, tmp_path, daily_request_budget=3)
+    done = target_gong(tmp_path, config, lines)
+    assert done.returncode == 3
+    assert json.loads(done.stdout.splitlines()[-1]) == {"bookmarks": {"calls": 3}}
+    assert target_gong(tmp_path, {**config, "daily_request_budget": 0}, lines).returncode == 0
+    names = [created.new.client_unique_id for created in sandbox.company.uploads.created]
+    assert sorted(names) == [f"c-{n}" for n in range(5)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
+def test_the_ledger_is_for_its_owner_alone(sandbox, user, tmp_path):
+    run_target(settings(sandbox, tmp_path), messages("calls", [call(user)]))
+    for path in tmp_path.glob("ledger.db*"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_two_runs_on_one_ledger_do_not_go_on_at_once(sandbox, tmp_path):
+    from target_gong.ledger import Ledger
+    from target_gong.target import TargetGong
+
+    ledger = Ledger(tmp_path / "ledger.db", TargetGong.clock)
+    with pytest.raises(SettingsError, match="in use by another target-gong"):
+        Ledger(tmp_path / "ledger.db", TargetGong.clock)
+    ledger.close()
+    Ledger(tmp_path / "ledger.db", TargetGong.clock).close()
+
+
+def test_receipts_of_nothing(tmp_path):
+    done = target_gong(tmp_path, {"ledger_path": "none.db"}, (), "--receipts")
+    assert done.returncode == 1
+    assert "there is no ledger" in done.stderr
+    out = io.StringIO()
+    write_receipts([], "csv", out)
+    assert out.getvalue().startswith("clientUniqueId,stream,key")
+
+
+def test_a_failed_record_is_tried_again_by_the_next_run(sandbox, user, tmp_path):
+    config = settings(sandbox, tmp_path)
+    with pytest.raises(RunStopped):
+        run_target(config, messages("calls", [call(user, mediaFile="late.wav")]))
+    path = recording(tmp_path / "late.wav")
+    target = run_target(config, messages("calls", [call(user, mediaFile=str(path))]))
+    assert target.tally.done == 1
+    assert [row.status for row in receipts(tmp_path)] == ["done"]
+
+
+FAULTS = ["429", "500", "503", "reset", "reset-after", "truncated", "html"]
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("path", ["/v2/calls", "/media"])
+def test_a_fault_on_the_way_doubles_nothing(sandbox, user, tmp_path, kind, path):
+    record = call(user, mediaFile=str(recording(tmp_path / "a.wav")))
+    config = settings(sandbox, tmp_path)
+    if path == "/media":
+        run_target(config, messages("calls", [call(user)]))
+        (created,) = sandbox.company.uploads.created
+        path = f"/v2/calls/{created.id}/media"
+    # A host that has never answered like Gong is not asked again.
+    users = [user["id"] for user in sandbox.company.users(now=sandbox.clock.now())[:1]]
+    slot = sandbox.company.slots(None, None, now=sandbox.clock.now())[0]
+    access = messages("call_user_access", [{"callId": slot.id, "userId": users[0]}], state_every=1)
+    sandbox.faults.next(kind, path=path)
+    target = run_target(config, [*access, *messages("calls", [record])])
+    assert target.tally.done == 2
+    (created,) = sandbox.company.uploads.created
+    assert created.media_uploads == 1
+
+
+def test_faults_on_every_fifth_request(user, tmp_path):
+    with company(faults=["429:15", "500:15", "reset-after:15", "truncated:25", "reset:35"]) as box:
+        records = [
+            call(user, f"c-{n}", mediaFile=str(recording(tmp_path / f"{n}.wav", seed=n)))
+            for n in range(25)
+        ]
+        config = settings(box, tmp_path, max_retries=8)
+        target = run_target(config, messages("calls", records, state_every=5))
+        created = box.company.uploads.created
+        assert target.client.retries.retries > 5
+    assert target.tally.done == 25
+    assert len(created) == 25
+    assert {c.media_uploads for c in created} == {1}
+
+
+def start(tmp_path, config, lines):
+    config_path, input_path = tmp_path / "config.json", tmp_path / "input.jsonl"
+    config_path.write_text(json.dumps(config))
+    input_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with input_path.open() as source, (tmp_path / "states.jsonl").open("a") as states:
+        return subprocess.Popen(
+            [str(BIN / "target-gong"), "--config", str(config_path)],
+            stdin=source,
+            stdout=states,
+            stderr=subprocess.DEVNULL,
+            cwd=tmp_path,
+        )
+
+
+def last_state(tmp_path):
+    """What a source would be given: the number of the last record that is settled."""
+    lines = (tmp_path / "states.jsonl").read_text().splitlines()
+    return json.loads(lines[-1])["bookmarks"]["calls"] if lines else 0
+
+
+def kill_and_go_on(sandbox, user, tmp_path, *, calls, kills, seed):
+    files = [recording(tmp_path / f"{n}.wav", seed=n) for n in range(calls)]
+    records = [call(user, f"c-{n}", mediaFile=str(path)) for n, path in enumerate(files)]
+    config = settings(sandbox, tmp_path)
+    chance = random.Random(seed)
+    killed = 0
+    (tmp_path / "states.jsonl").touch()
+    while True:
+        done = last_state(tmp_path)
+        lines = messages("calls", [])
+        for number in range(done, calls):
+            lines.append({"type": "RECORD", "stream": "calls", "record": records[number]})
+            lines.append({"type": "STATE", "value": {"bookmarks": {"calls": number + 1}}})
+        process = start(tmp_path, config, lines)
+        if killed < kills:
+            time.sleep(0.9 + chance.random() * 0.6)
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+            if process.returncode == 0:
+                break
+        else:
+            assert process.wait(timeout=300) == 0
+            break
+    created = sandbox.company.uploads.created
+    names = [c.new.client_unique_id for c in created]
+    assert sorted(names) == sorted(f"c-{n}" for n in range(calls))
+    assert {c.media_uploads for c in created} == {1}
+    rows = receipts(tmp_path)
+    assert {row.status for row in rows} == {"done"}
+    assert {row.key: row.answer["callId"] for row in rows} == {
+        c.new.client_unique_id: c.id for c in created
+    }
+    return killed
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
+def test_killed_a_few_times(sandbox, user, tmp_path):
+    assert kill_and_go_on(sandbox, user, tmp_path, calls=30, kills=3, seed=1) <= 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
+def test_killed_a_hundred_times(tmp_path):
+    with company(latency=0.01) as sandbox:
+        user = importing_user(sandbox)
+        killed = kill_and_go_on(sandbox, user, tmp_path, calls=1000, kills=100, seed=7)
+    assert killed >= 20
