@@ -106,6 +106,7 @@ class GongClient:
         params: Mapping[str, Any] | None = None,
         body: Any = None,
         content: Callable[[], Content] | None = None,
+        headers: Mapping[str, str] | None = None,
         repeatable: bool = True,
     ) -> dict[str, Any]:
         """Send a request and return Gong's answer.
@@ -116,6 +117,7 @@ class GongClient:
             params: of the query string.
             body: sent as JSON when not None.
             content: makes the content of each try anew, in place of `body`.
+            headers: beside ours.
             repeatable: sending it twice does the same as sending it once.
 
         Raises:
@@ -132,7 +134,7 @@ class GongClient:
                 return encoded
 
         def attempt() -> dict[str, Any]:
-            return self._attempt(method, path, params, content() if content else None)
+            return self._attempt(method, path, params, content() if content else None, headers)
 
         try:
             return self.retries.call(attempt, repeatable=repeatable)
@@ -196,9 +198,14 @@ class GongClient:
         self._session.close()
 
     def _attempt(
-        self, method: str, path: str, params: Mapping[str, Any] | None, content: Content | None
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        content: Content | None,
+        headers: Mapping[str, str] | None,
     ) -> dict[str, Any]:
-        headers = {} if content is None else {"Content-Type": content.kind}
+        kind = {} if content is None else {"Content-Type": content.kind}
         self.limiter.take()
         url = self._base_url() + path
         prepared = self._session.prepare_request(
@@ -207,7 +214,7 @@ class GongClient:
                 url,
                 params=params,
                 data=None if content is None else content.data,
-                headers=headers,
+                headers={**(headers or {}), **kind},
             )
         )
         try:
@@ -246,6 +253,8 @@ class GongClient:
 
 
 def _decode(response: requests.Response) -> dict[str, Any]:
+    if response.status_code == 204:
+        return {}
     try:
         answer = _decoder.decode(response.content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -134,6 +134,7 @@ def refusal(response: requests.Response) -> Refused:
     where = f"{response.request.method} {_path(response)}"
     said = f"Gong answered {response.status_code} to {where}: {text or response.reason}"
     scope = _SCOPE.search(text)
+    shown = _shown_to_users(response)
     advice = {
         BadCredentials: (
             "Check access_key and access_key_secret (or the OAuth settings), and api_url: a "
@@ -147,7 +148,7 @@ def refusal(response: requests.Response) -> Refused:
         ),
         NotFound: "Check the id, and api_url",
     }.get(kind)
-    message = ". ".join(part.rstrip(".") for part in (said, advice) if part)
+    message = ". ".join(part.rstrip(".") for part in (said, shown, advice) if part)
     if request_id:
         message = f"{message} (Gong request {request_id})"
     error = kind(message, status=response.status_code, texts=texts, request_id=request_id)
@@ -177,6 +178,19 @@ def _envelope(response: requests.Response) -> tuple[list[str], str]:
     errors = answer.get("errors")
     texts = [str(text) for text in errors] if isinstance(errors, list) else []
     return texts, str(answer.get("requestId") or "")
+
+
+def _shown_to_users(response: requests.Response) -> str:
+    """What meetings say beside the errors: words for the user, and where to mend it."""
+    try:
+        answer: Any = msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    if not isinstance(answer, dict):
+        return ""
+    where = answer.get("fixUrl") or answer.get("helpUrl")
+    parts = (answer.get("userFacingError"), f"See {where}" if where else None)
+    return ". ".join(str(part).rstrip(".") for part in parts if part)
 
 
 def _path(response: requests.Response) -> str:

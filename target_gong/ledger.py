@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from gong_api.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from gong_api.clock import Clock
@@ -121,6 +121,8 @@ class Ledger:
     def __init__(self, path: Path, clock: Clock, receipts: Path | None = None) -> None:
         self._clock = clock
         self._receipts = receipts
+        self._in_transaction = False
+        self.gatherings = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -166,6 +168,10 @@ class Ledger:
             action: what will be done.
             earlier: a row of the same record that was not settled, to be used again.
         """
+        self.write_gathered()
+        return self._begin(stream, key, content, action, earlier)
+
+    def _begin(self, stream: str, key: str, content: str, action: str, earlier: Row | None) -> Row:
         now = self._clock.now().isoformat()
         if earlier is not None:
             self._db.execute(
@@ -199,10 +205,35 @@ class Ledger:
         """The answer was lost."""
         return self._settle(row, IN_DOUBT, {}, error)
 
-    def transaction(self) -> sqlite3.Connection:
+    def gather(self) -> Gathered:
+        """Rows that are sent together, however many."""
+        return Gathered(self, self._db)
+
+    def begin_gathered(
+        self, stream: str, key: str, content: str, action: str, earlier: Row | None
+    ) -> Row:
+        """As `begin`, for a record that is sent later: on disk after `write_gathered`."""
+        if not self._db.in_transaction:
+            self._db.execute("begin")
+        return self._begin(stream, key, content, action, earlier)
+
+    def write_gathered(self) -> None:
+        """Put all gathered rows on disk."""
+        if self._db.in_transaction and not self._in_transaction:
+            self._db.execute("commit")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
         """A context in which rows are written to disk together."""
+        self.write_gathered()
         self._db.execute("begin immediate")
-        return self._db
+        self._in_transaction = True
+        try:
+            yield
+        finally:
+            # What was settled is settled, whatever ends the context.
+            self._in_transaction = False
+            self._db.execute("commit")
 
     def close(self) -> None:
         """Give the file back."""
@@ -235,6 +266,75 @@ class Ledger:
 
     def _rows(self, where: str, *values: Any) -> Iterator[Row]:
         return _rows(self._db, where, *values)
+
+
+class Gathered:
+    """Rows of records that are sent in one file; kept on disk.
+
+    Args:
+        ledger: they are in.
+        db: its connection.
+    """
+
+    def __init__(self, ledger: Ledger, db: sqlite3.Connection) -> None:
+        self._ledger = ledger
+        self._db = db
+        self._count = 0
+        ledger.gatherings += 1
+        self._table = f"gathered_{ledger.gatherings}"
+        db.execute(f"create temp table {self._table} (line integer primary key, id integer unique)")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def holds(self, row: Row) -> bool:
+        """Whether a row is among them."""
+        return self._first("select 1 from {} where id = ?", row.id) is not None
+
+    def add(self, stream: str, key: str, content: str, action: str, last: Row | None) -> None:
+        """Add a record's row, pending."""
+        again = last if last is not None and last.status != DONE else None
+        row = self._ledger.begin_gathered(stream, key, content, action, again)
+        self._count += 1
+        self._db.execute(f"insert into {self._table} values (?, ?)", (self._count, row.id))  # noqa: S608
+
+    def key(self, line: int) -> str:
+        """The key of a record, by its place."""
+        return str(self._first("select key from writes join {} using (id) where line = ?", line))
+
+    def fail(self, line: int, error: str) -> None:
+        """A record was refused."""
+        row_id = self._first("select id from {} where line = ?", line)
+        self._ledger.failed(next(_rows(self._db, "where id = ?", row_id)), error)
+
+    def drop(self) -> None:
+        """The rows are settled."""
+        self._ledger.write_gathered()
+        self._db.execute(f"drop table {self._table}")
+
+    def _first(self, sql: str, value: Any) -> Any:
+        found = self._db.execute(sql.format(self._table), (value,)).fetchone()
+        return found[0] if found else None
+
+    def settle_rest(self) -> None:
+        """All that were not refused are done."""
+        self._each_pending(self._ledger.done)
+
+    def abandon(self, error: str, *, in_doubt: bool) -> None:
+        """Nothing is known of the rest, or nothing was taken."""
+        settle = self._ledger.doubt if in_doubt else self._ledger.failed
+        self._each_pending(lambda row: settle(row, error))
+
+    def _each_pending(self, settle: Callable[[Row], Row]) -> None:
+        with self._ledger.transaction():
+            pending = (
+                f"where status = 'pending' and id > ? and id in (select id from {self._table})"  # noqa: S608
+            )
+            after = 0
+            while rows := list(_rows(self._db, f"{pending} order by id limit 1000", after)):
+                for row in rows:
+                    settle(row)
+                after = rows[-1].id
 
 
 def read_rows(path: Path) -> list[Row]:

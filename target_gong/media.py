@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import mimetypes
 import posixpath
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from gong_api.client import Content
 from gong_api.errors import GongError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from gong_api.clock import Clock
 
@@ -54,11 +55,6 @@ class Media:
     name: str
     size: int
 
-    def content(self, clock: Clock) -> Content:
-        """A form with the recording in it, made anew for each try."""
-        form = _Form(self, clock)
-        return Content(form, f"multipart/form-data; boundary={form.boundary}")
-
 
 def find(path: str, root: str | None = None) -> Media:
     """Look for a recording.
@@ -69,6 +65,22 @@ def find(path: str, root: str | None = None) -> Media:
 
     Raises:
         BadMedia: it is not there, is not below `root`, or is nothing that Gong takes.
+    """
+    media = locate(path, root)
+    if not media.name.lower().endswith(SUFFIXES):
+        msg = f"{path} is none of WAV, MP3, MP4, MKV and FLAC"
+        raise BadMedia(msg)
+    if media.size > LARGEST:
+        msg = f"{path} has {media.size / 2**30:.2f} GB; Gong takes 1.5 GB at most"
+        raise BadMedia(msg)
+    return media
+
+
+def locate(path: str, root: str | None = None) -> Media:
+    """Look for any file.
+
+    Raises:
+        BadMedia: it is not there, is empty, or is not below `root`.
     """
     path = _below(root, path) if root else path
     protocol = path.partition("://")[0] if "://" in path else "file"
@@ -90,15 +102,9 @@ def find(path: str, root: str | None = None) -> Media:
         msg = f"{path} is a folder"
         raise BadMedia(msg)
     name = posixpath.basename(inner.replace("\\", "/").partition("?")[0])
-    if not name.lower().endswith(SUFFIXES):
-        msg = f"{path} is none of WAV, MP3, MP4, MKV and FLAC"
-        raise BadMedia(msg)
     if not size:
         reason = "is empty" if size == 0 else "does not tell its size"
         msg = f"{path} {reason}"
-        raise BadMedia(msg)
-    if size > LARGEST:
-        msg = f"{path} has {size / 2**30:.2f} GB; Gong takes 1.5 GB at most"
         raise BadMedia(msg)
     return Media(path, filesystem, inner, name, size)
 
@@ -121,36 +127,71 @@ def _below(root: str, path: str) -> str:
     return str(whole_path)
 
 
-class _Form:
-    """multipart/form-data with one file, of known length, read piece by piece."""
+class Form:
+    """multipart/form-data of known length, its files read piece by piece.
 
-    def __init__(self, media: Media, clock: Clock) -> None:
-        self.boundary = secrets.token_hex(16)
-        self._media = media
+    Args:
+        files: part -> file.
+        clock: for the progress of long ones.
+        fields: part -> text.
+    """
+
+    def __init__(
+        self, files: Mapping[str, Media], clock: Clock, fields: Mapping[str, str] | None = None
+    ) -> None:
         self._clock = clock
-        kind = mimetypes.guess_type(media.name)[0] or "application/octet-stream"
-        name = media.name.replace("\\", "_").replace('"', "_").replace("\r", "_").replace("\n", "_")
-        self._head = (
-            f"--{self.boundary}\r\n"
-            f'Content-Disposition: form-data; name="mediaFile"; filename="{name}"\r\n'
-            f"Content-Type: {kind}\r\n\r\n"
-        ).encode()
-        self._tail = f"\r\n--{self.boundary}--\r\n".encode()
+        boundary = secrets.token_hex(16)
+        self.kind = f"multipart/form-data; boundary={boundary}"
+        self._parts: list[tuple[bytes, Media | bytes]] = [
+            (_head(boundary, name), value.encode()) for name, value in (fields or {}).items()
+        ]
+        self._parts += [(_head(boundary, name, media), media) for name, media in files.items()]
+        self._tail = f"--{boundary}--\r\n".encode()
+
+    @property
+    def content(self) -> Content:
+        """The form as a request carries it."""
+        return Content(self, self.kind)
 
     def __len__(self) -> int:
-        return len(self._head) + self._media.size + len(self._tail)
+        sizes = (
+            len(head) + (len(part) if isinstance(part, bytes) else part.size) + len(b"\r\n")
+            for head, part in self._parts
+        )
+        return sum(sizes) + len(self._tail)
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self._head
-        progress = _Progress(self._media, self._clock)
-        with self._media.filesystem.open(self._media.inner, "rb") as file:
+        for head, part in self._parts:
+            yield head
+            if isinstance(part, bytes):
+                yield part
+            else:
+                yield from self._read(part)
+            yield b"\r\n"
+        yield self._tail
+
+    def _read(self, media: Media) -> Iterator[bytes]:
+        progress = _Progress(media, self._clock)
+        with media.filesystem.open(media.inner, "rb") as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
                 progress.sent(len(chunk))
-        if progress.bytes != self._media.size:
-            msg = f"{self._media.path} changed while it was being sent"
+        if progress.bytes != media.size:
+            msg = f"{media.path} changed while it was being sent"
             raise BadMedia(msg)
-        yield self._tail
+
+
+def _head(boundary: str, name: str, media: Media | None = None) -> bytes:
+    lines = [f"--{boundary}", f'Content-Disposition: form-data; name="{_quoted(name)}"']
+    if media is not None:
+        lines[1] += f'; filename="{_quoted(media.name)}"'
+        kind = mimetypes.guess_type(media.name)[0] or "application/octet-stream"
+        lines.append(f"Content-Type: {kind}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def _quoted(name: str) -> str:
+    return re.sub(r'[\\"\r\n]', "_", name)
 
 
 class _Progress:

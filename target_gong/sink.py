@@ -79,6 +79,8 @@ class Writing(Sink):
     fields: ClassVar[tuple[Field, ...]]
     local_fields: ClassVar[tuple[str, ...]] = ()
     deletes: ClassVar[bool] = False
+    # Every record destroys something, and must be allowed to.
+    destructive: ClassVar[bool] = False
     # Records whose deletion Gong knows nothing of come from sources that mark rows as deleted.
     _target: TargetGong
 
@@ -132,7 +134,7 @@ class Writing(Sink):
         understood = self._reader.read(record)
         body = understood.body
         key = self.key(body)
-        self._mind_extra_columns(understood)
+        self.take_extra(understood)
         deletes = bool(record.get("_sdc_deleted_at"))
         local = {name: body.pop(name) for name in self.local_fields if name in body}
         write = Write(key, body, deletes=deletes, local=local)
@@ -146,12 +148,15 @@ class Writing(Sink):
                 f"_sdc_deleted_at deletes, which is refused unless allow_destructive has "
                 f"{self.stream}"
             )
+        if self.destructive and self.stream not in self.config["allow_destructive"]:
+            problems.append(f"is refused unless allow_destructive has {self.stream}")
         if problems:
             msg = f"{self.stream} {key or '(no key)'}: {'; '.join(problems)}"
             raise Rejected(msg)
         return write
 
-    def _mind_extra_columns(self, understood: Understood) -> None:
+    def take_extra(self, understood: Understood) -> None:
+        """What becomes of columns that Gong has no field for."""
         extra = understood.extra
         if extra and self.config["extra_columns"] == "customData" and self._has("customData"):
             understood.body.setdefault(
@@ -310,6 +315,14 @@ class GongBatchSink(Writing, BatchSink):
         """Send records of one group and settle their rows."""
         raise NotImplementedError
 
+    def resolve_all(self, writes: Sequence[Write]) -> dict[str, dict[str, Any]]:  # noqa: ARG002
+        """Find out which of some records, whose answer was lost, Gong has acted on.
+
+        Returns:
+            Their keys, with what Gong would have answered; the others may be sent again.
+        """
+        return {}
+
     def action(self, write: Write) -> str:
         """What is done about a record."""
         raise NotImplementedError
@@ -336,6 +349,15 @@ class GongBatchSink(Writing, BatchSink):
                 self._send_group(list(writes.values()))
 
     def _send_group(self, writes: list[Write]) -> None:
+        doubted = [write for write in writes if self._is_in_doubt(write)]
+        there = self.resolve_all(doubted) if doubted else {}
+        for write in doubted:
+            row = self.ledger.last(self.stream, write.key)
+            if write.key in there and row is not None:
+                self.settle([row], **there[write.key])
+        writes = [write for write in writes if write.key not in there]
+        if not writes:
+            return
         with self.ledger.transaction():
             rows = []
             for write in writes:
@@ -345,6 +367,10 @@ class GongBatchSink(Writing, BatchSink):
                     self.ledger.begin(self.stream, write.key, write.hash, self.action(write), again)
                 )
         self.send_all(writes, rows)
+
+    def _is_in_doubt(self, write: Write) -> bool:
+        last = self.ledger.last(self.stream, write.key)
+        return last is not None and last.status == IN_DOUBT
 
     def settle(self, rows: Iterable[Row], **answer: Any) -> None:
         """Gong has taken these."""

@@ -24,6 +24,7 @@ from target_gong.fields import checked_zone
 from target_gong.ledger import Ledger, read_rows, write_receipts
 from target_gong.settings import settings_schema
 from target_gong.sinks import SINKS
+from target_gong.sinks.crm import CrmObjects
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -78,6 +79,7 @@ class TargetGong(Target):
     def __init__(self, **kwargs: Any) -> None:
         self.tally = Tally()
         self.sent_recordings: list[str] = []
+        self._crm_integration_id: str | None = None
         with settings_checked(self.config_jsonschema):
             super().__init__(**kwargs)
 
@@ -98,6 +100,36 @@ class TargetGong(Target):
         return Ledger(
             Path(self.config["ledger_path"]), self.clock, Path(receipts) if receipts else None
         )
+
+    @property
+    def crm_integration_id(self) -> str:
+        """The id of the generic CRM integration; a company has one at most.
+
+        Raises:
+            SettingsError: none is registered.
+        """
+        if self._crm_integration_id is None:
+            answer = self.client.request("GET", "/v2/crm/integrations")
+            found = answer.get("integrations") or []
+            if not found:
+                msg = "Gong has no CRM integration; register one by a record of crm_integrations"
+                raise SettingsError(msg)
+            self._crm_integration_id = str(found[0]["integrationId"])
+        return self._crm_integration_id
+
+    def forget_crm_integration(self) -> None:
+        """It has been registered or deleted: look it up anew."""
+        self._crm_integration_id = None
+
+    def drain_crm(self, order: int) -> None:
+        """Upload the CRM objects gathered of a type, after those that they may refer to."""
+        for sink in sorted(self._crm_sinks(), key=lambda sink: sink.order):
+            if sink.order <= order:
+                sink.flush()
+
+    def _crm_sinks(self) -> list[CrmObjects]:
+        sinks = [*self._sinks_to_clear, *self._sinks_active.values()]
+        return [sink for sink in sinks if isinstance(sink, CrmObjects)]
 
     @classmethod
     @override

@@ -88,13 +88,15 @@ class DocumentServer(AnsweringServer):
         self._numbers = itertools.count(10**17 + 1)
 
     def _answer(self, method: str, path: str, query: Any, body: Any) -> tuple[int, Any]:
-        template = _template(path)
+        template = template_of(path)
         operation = document()["paths"].get(template, {}).get(method.lower())
         if operation is None:
             self.faults.append(f"{method} {path}: not in the document")
             return 404, {"requestId": "r", "errors": ["Not Found"]}
         self.answered.add(f"{method} {template}")
-        self.faults += [f"{method} {path}: {fault}" for fault in _faults(operation, query, body)]
+        self.faults += [
+            f"{method} {path}: {fault}" for fault in request_faults(operation, query, body)
+        ]
         return 200, self._example(answer_schema(method, template), "")
 
     def _example(self, schema: dict[str, Any], name: str) -> Any:
@@ -128,7 +130,7 @@ class DocumentServer(AnsweringServer):
         return str(number) if name.lower().endswith("id") else f"{name} {number}"
 
 
-def _template(path: str) -> str:
+def template_of(path: str) -> str:
     """The document's path for a real one."""
     if path in document()["paths"]:
         return path
@@ -138,7 +140,7 @@ def _template(path: str) -> str:
     return path
 
 
-def _faults(operation: dict[str, Any], query: dict[str, list[str]], body: Any) -> list[str]:
+def request_faults(operation: dict[str, Any], query: dict[str, list[str]], body: Any) -> list[str]:
     declared = {p["name"]: p for p in operation.get("parameters", []) if p["in"] == "query"}
     faults = [f"unknown parameter {name}" for name in query.keys() - declared.keys()]
     faults += [

@@ -10,7 +10,7 @@ from typing_extensions import override
 from gong_api.errors import Refused
 from gong_api.languages import LANGUAGES
 from target_gong.fields import FLAG, ID, INSTANT, NUMBER, WHOLE, Field
-from target_gong.media import find
+from target_gong.media import Form, find
 from target_gong.sink import GongSink, Rejected, Write
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ _HANDLED = re.compile(r"already been handled", re.IGNORECASE)
 _SYSTEMS = ("Salesforce", "HubSpot", "MicrosoftDynamic", "Generic")
 
 
-def _context(*object_types: str) -> tuple[Field, ...]:
+def context_fields(*object_types: str) -> tuple[Field, ...]:
+    """Fields of links to CRM objects of some types."""
     return (
         Field("system", required=True, choices=_SYSTEMS),
         Field(
@@ -51,7 +52,7 @@ _PARTY = (
     Field(
         "context",
         many=True,
-        fields=_context("Lead", "Contact", "Account", "Opportunity", "User"),
+        fields=context_fields("Lead", "Contact", "Account", "Opportunity", "User"),
     ),
 )
 
@@ -79,7 +80,7 @@ class Calls(GongSink):
         Field(
             "context",
             many=True,
-            fields=_context("Opportunity", "Account", "Lead", "Contact", "User"),
+            fields=context_fields("Opportunity", "Account", "Lead", "Contact", "User"),
         ),
         Field("customData"),
         Field(
@@ -227,7 +228,9 @@ def upload(target: TargetGong, call_id: str, media: Any) -> dict[str, Any]:
     target.logger.info("Sending %s (%.1f MB) for call %s", media.name, media.size / 1e6, call_id)
     try:
         answer = target.client.request(
-            "PUT", f"/v2/calls/{call_id}/media", content=lambda: media.content(target.clock)
+            "PUT",
+            f"/v2/calls/{call_id}/media",
+            content=lambda: Form({"mediaFile": media}, target.clock).content,
         )
     except Refused as error:
         text = " ".join(error.texts)

@@ -1,0 +1,118 @@
+"""Meetings (API: Meetings)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from gong_api.errors import NotFound
+from target_gong.fields import ID, INSTANT, Field
+from target_gong.ledger import content_hash
+from target_gong.sink import GongSink, Rejected, Unresolved, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from target_gong.ledger import Row
+
+_PATH = "/v2/meetings"
+
+
+class Meetings(GongSink):
+    """Meetings: created, changed where their id is known, deleted."""
+
+    stream = "meetings"
+    summary = (
+        "A meeting; changed when `meetingId` is there or the ledger knows its `externalId`; "
+        "`_sdc_deleted_at` deletes it"
+    )
+    operations = "POST /v2/meetings, PUT and DELETE /v2/meetings/{meetingId}"
+    scope = "api:meetings:user:create"
+    deletes = True
+    local_fields = ("meetingId",)
+    fields = (
+        Field("meetingId", ID),
+        Field("externalId", ID),
+        Field("organizerEmail", required=True),
+        Field("startTime", INSTANT),
+        Field("endTime", INSTANT),
+        Field("title"),
+        Field("provider"),
+        Field(
+            "invitees",
+            many=True,
+            fields=(
+                Field("email", required=True),
+                Field("displayName"),
+                Field("firstName"),
+                Field("lastName"),
+            ),
+        ),
+    )
+
+    @override
+    def key(self, body: dict[str, Any]) -> str:
+        known = body.get("externalId") or body.get("meetingId")
+        if known:
+            return str(known)
+        names = ("organizerEmail", "startTime", "title")
+        return content_hash([body.get(name) for name in names])[:32]
+
+    @override
+    def check(self, write: Write) -> Iterable[str]:
+        if write.deletes:
+            return
+        for name in ("startTime", "endTime", "invitees"):
+            if not write.body.get(name):
+                yield f"{name} is required"
+
+    @override
+    def action(self, write: Write, done: Row | None) -> str:
+        if write.deletes:
+            return "delete"
+        return "update" if self._known_id(write, done) else "create"
+
+    @override
+    def send(self, write: Write, row: Row, done: Row | None) -> dict[str, Any]:
+        meeting_id = self._known_id(write, done)
+        if write.deletes:
+            return self._delete(write, meeting_id)
+        if meeting_id:
+            answer = self.client.request("PUT", f"{_PATH}/{meeting_id}", body=write.body)
+        else:
+            answer = self.client.request("POST", _PATH, body=write.body, repeatable=False)
+        return {
+            "meetingId": answer.get("meetingId") or meeting_id,
+            "url": answer.get("meetingUrl"),
+            "additionalInvitees": answer.get("additionalInvitees"),
+            "requestId": answer.get("requestId"),
+        }
+
+    @override
+    def resolve(self, write: Write, row: Row) -> dict[str, Any] | None:
+        if row.action == "create":
+            msg = (
+                "Gong may have created it, and has no way to look a meeting up; if it is not "
+                "there, delete its row from the ledger and run again"
+            )
+            raise Unresolved(msg)
+        return None
+
+    def _known_id(self, write: Write, done: Row | None) -> str | None:
+        known = write.local.get("meetingId")
+        if not known and done is not None and done.action != "delete":
+            known = done.answer.get("meetingId")
+        return str(known) if known else None
+
+    def _delete(self, write: Write, meeting_id: str | None) -> dict[str, Any]:
+        if not meeting_id:
+            msg = "the ledger knows no such meeting; give its meetingId"
+            raise Rejected(msg)
+        body = {"organizerEmail": write.body["organizerEmail"]}
+        try:
+            answer = self.client.request("DELETE", f"{_PATH}/{meeting_id}", body=body)
+        except NotFound as error:
+            # Deleted before, by an earlier try or by somebody else.
+            return {"meetingId": meeting_id, "requestId": error.request_id}
+        return {"meetingId": meeting_id, "requestId": answer.get("requestId")}
