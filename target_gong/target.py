@@ -63,7 +63,7 @@ class Tally:
 
 
 class TargetGong(Target):
-    """Calls, recordings, permission profiles and access, written to Gong exactly once."""
+    """What Gong takes, written exactly once: calls, recordings, CRM objects, events and the rest."""
 
     name = "target-gong"
     package_name = "gong-singer"

@@ -338,3 +338,29 @@ def test_faults_on_every_fifth_request_of_many_streams(tmp_path):
         for _ in range(3):
             run_target(config, lines)
         check_mixed(sandbox, tmp_path, 15)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_cleanly_with_the_state_so_far(sandbox, user, tmp_path, sent):
+    (tmp_path / "config.json").write_text(json.dumps(settings(sandbox, tmp_path)))
+    with subprocess.Popen(
+        [str(BIN / "target-gong"), "--config", "config.json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        for line in messages("calls", [call(user)], state_every=1):
+            process.stdin.write(json.dumps(line) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline()) == {"bookmarks": {"calls": 1}}
+        process.send_signal(sent)
+        assert process.wait(timeout=20) == 3
+        log = process.stderr.read()
+    assert "run again to go on" in log
+    assert "Traceback" not in log
