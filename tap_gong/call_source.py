@@ -13,7 +13,7 @@ from tap_gong.reading import read
 from tap_gong.run import chunks
 from tap_gong.settings import CALL_CONTENT
 from tap_gong.source import Source
-from tap_gong.windows import instant, time_filter
+from tap_gong.windows import time_filter, told_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -62,6 +62,7 @@ class CallSource(Source):
         """What to ask for beside the metadata: `call_content`, or less if nobody needs more."""
         settings = self._tap.config
         needed = [part for reader in self.readers for part in reader.call_parts]
+        needed += ["parties"] if self._tap.wants_speakers else []
         wanted = [part for part in settings["call_content"] if part in needed]
         return content_selector(
             wanted,
@@ -76,7 +77,7 @@ class CallSource(Source):
         wants_speakers = self._tap.wants_speakers
         for row in super().window_records(window, may_cut=may_cut):
             call = hoisted(row)
-            if self._is_wanted(call):
+            if self._is_whole(call) and self._is_wanted(call):
                 listed[call["id"]] = call_time(call)
                 if wants_speakers:
                     self.speakers[call["id"]] = speakers_of(call)
@@ -86,7 +87,7 @@ class CallSource(Source):
     @override
     def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
         for call in map(hoisted, self.by_id(call_ids, self.report)):
-            if self._is_wanted(call):
+            if self._is_whole(call) and self._is_wanted(call):
                 self.speakers[call["id"]] = speakers_of(call)
                 yield call
 
@@ -114,7 +115,7 @@ class CallSource(Source):
             arguments = request(CALLS_EXTENSIVE, {"callIds": ids}, selector)
             for page in read(self._tap.client, report, CALLS_EXTENSIVE, **arguments):
                 for call in map(hoisted, page.records):
-                    found[call["id"]] = speakers_of(call)
+                    found[str(call.get("id"))] = speakers_of(call)
         return found
 
     def just_read(self, window: Window) -> dict[str, pendulum.DateTime] | None:
@@ -147,8 +148,15 @@ class CallSource(Source):
             filters = {**time_filter(window), **part, **user_filter(operation, self.run.user_ids)}
             for page in read(self._tap.client, report, operation, **request(operation, filters)):
                 for call in map(hoisted, page.records):
-                    if is_wanted(call, self.run.filters):
+                    if call.get("id") and is_wanted(call, self.run.filters):
                         yield call
+
+    def _is_whole(self, call: Record) -> bool:
+        """Whether a call has an id, without which it can be no row."""
+        if call.get("id"):
+            return True
+        self.report.unkeyed += 1
+        return False
 
     def _is_wanted(self, call: Record) -> bool:
         """Whether the filters that the operation lacks let a call pass; counts private ones."""
@@ -179,7 +187,7 @@ def speakers_of(call: Mapping[str, Any]) -> Speakers:
             party.get("name") or party.get("emailAddress") or party.get("phoneNumber") or "",
             party.get("affiliation") or "",
         )
-        for party in call.get("parties") or []
+        for party in objects_in(call.get("parties"))
         if party.get("speakerId")
     }
 
@@ -190,8 +198,13 @@ def call_time(call: Mapping[str, Any]) -> pendulum.DateTime:
     Gong goes by when a web conference was scheduled and when any other call started; the record
     does not say which of them it is.
     """
-    times = [instant(call[name], name) for name in ("scheduled", "started") if call.get(name)]
-    return min(times, default=_BEFORE_ALL)
+    times = [told_instant(call.get(name)) for name in ("scheduled", "started")]
+    return min((time for time in times if time), default=_BEFORE_ALL)
+
+
+def objects_in(items: Any) -> list[dict[str, Any]]:
+    """The objects of a list, which may hold null or be missing."""
+    return [item for item in items or [] if isinstance(item, dict)]
 
 
 def is_wanted(call: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:

@@ -22,6 +22,7 @@ class StreamReport:
         announced: sum of `totalRecords`, which Gong may set higher than what it serves.
         seen: rows that Gong served.
         private: private calls among them.
+        unkeyed: rows without the id that their key is; they are left out.
         owed: transcripts still to come.
         arrived: owed transcripts that came.
         given_up: transcripts that will not be asked for again.
@@ -36,6 +37,7 @@ class StreamReport:
     announced: int = 0
     seen: int = 0
     private: int = 0
+    unkeyed: int = 0
     owed: int = 0
     arrived: int = 0
     given_up: int = 0
@@ -51,6 +53,7 @@ class StreamReport:
             "owed": self.owed,
             "owed transcripts arrived": self.arrived,
             "private": self.private,
+            "left out for want of an id": self.unkeyed,
         }
         always = {"records", "requests"}
         return ", ".join(f"{n} {name}" for name, n in facts.items() if n or name in always)

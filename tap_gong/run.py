@@ -87,6 +87,8 @@ def widens(filters: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
         now = filters.get(name)
         if now is None or (isinstance(before, list) and not set(now) <= set(before)):
             return True
+        if isinstance(before, str) and now != before:
+            return True
     return False
 
 

@@ -13,6 +13,9 @@ from gong_api.errors import GongError, MissingScope, NothingFound, SettingsError
 from tap_gong.call_source import call_time, hoisted, request
 from tap_gong.operations import (
     ACTIVITY_AGGREGATE,
+    ACTIVITY_BY_PERIOD,
+    CALLS,
+    CALLS_EXTENSIVE,
     CRM_INTEGRATIONS,
     FLOWS,
     INTERACTION_STATS,
@@ -23,7 +26,7 @@ from tap_gong.operations import (
     USERS,
     WORKSPACES,
 )
-from tap_gong.windows import Window, time_filter
+from tap_gong.windows import Window, time_filter, told_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +37,12 @@ if TYPE_CHECKING:
 
 # Gong was founded in 2015: nothing it recorded is older, an imported recording hardly is.
 BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
+
+
+class Undetermined(GongError):
+    """Where a stream's data begin cannot be found out."""
+
+    concerns_operation = True
 
 
 @dataclass(frozen=True)
@@ -89,11 +98,8 @@ class SharedLists:
         """What to add to a filter, one request each: nothing when all workspaces are wanted."""
         if not self._workspace_ids:
             return [{}]
-        return [
-            {"workspaceId": str(workspace["id"])}
-            for workspace in self.workspaces
-            if str(workspace["id"]) in self._workspace_ids
-        ]
+        # `workspaces` has found them all among Gong's, if the credentials may see those.
+        return [{"workspaceId": name} for name in dict.fromkeys(self._workspace_ids)]
 
     @cached_property
     def each_workspace(self) -> list[dict[str, str]]:
@@ -157,9 +163,14 @@ class SharedLists:
         ]
 
     @cached_property
+    def crm_integrations(self) -> list[dict[str, Any]]:
+        """The generic CRM integrations; there is one at most."""
+        return list(self._read(CRM_INTEGRATIONS))
+
+    @property
     def crm_integration_ids(self) -> list[str]:
-        """Ids of the generic CRM integrations; there is one at most."""
-        return [str(found["integrationId"]) for found in self._read(CRM_INTEGRATIONS)]
+        """Their ids."""
+        return [str(found["integrationId"]) for found in self.crm_integrations]
 
     @cached_property
     def flows(self) -> list[dict[str, Any]]:
@@ -168,7 +179,7 @@ class SharedLists:
         for email in self.owner_emails:
             for workspace in self.workspace_filters:
                 for flow in self._read(FLOWS, params={"flowOwnerEmail": email, **workspace}):
-                    found.setdefault(str(flow["id"]), flow)
+                    found.setdefault(str(flow.get("id")), flow)
         return list(found.values())
 
     @property
@@ -187,7 +198,7 @@ class SharedLists:
         Where Gong does not say, the last zone on earth in which a day ends: a day then counts as
         over when it is over everywhere.
         """
-        last = self._run.end.subtract(days=2)
+        last = min(self._run.end, self._run.present).subtract(days=2)
         days = {"fromDate": last.subtract(days=30).to_date_string()}
         body = {"filter": {**days, "toDate": last.to_date_string()}}
         for operation in (ACTIVITY_AGGREGATE, INTERACTION_STATS):
@@ -207,23 +218,60 @@ class SharedLists:
         Gong lists calls by when they were scheduled but filters some by when they started, so
         that the first page need not hold the first call: what lies before it is asked for too.
         """
-        start, calls = self._run.end, None
-        try:
-            while page := self._first_page(Window(BEFORE_ALL_CALLS, start)):
-                calls = page.total if calls is None else calls
-                earliest = min((call_time(hoisted(call)) for call in page.records), default=start)
-                if earliest >= start:
+        for operation in dict.fromkeys((self._run.calls, CALLS, CALLS_EXTENSIVE)):
+            try:
+                return self._history_by(operation)
+            except GongError as error:
+                if not error.concerns_operation:
+                    raise
+                if not isinstance(error, MissingScope):
+                    # Should Gong not take so long a range: windows find out.
                     break
-                start = earliest
-        except GongError as error:
-            if not error.concerns_operation:
-                raise
-            # Without the scope, or should Gong not take so long a range: windows find out.
-            return History(BEFORE_ALL_CALLS, None)
+                # The credentials may be granted the other of the two scopes.
+        return History(BEFORE_ALL_CALLS, None)
+
+    @cached_property
+    def first_activity(self) -> pendulum.DateTime:
+        """When somebody first did something, for those who see no calls to begin with.
+
+        Raises:
+            SettingsError: Gong does not tell that either.
+        """
+        last = min(self._run.end, self._run.present).subtract(days=1)
+        span = {
+            "fromDate": BEFORE_ALL_CALLS.to_date_string(),
+            "toDate": last.to_date_string(),
+        }
+        body = {"filter": span, "aggregationPeriod": "MONTH"}
+        starts: list[pendulum.DateTime] = []
+        try:
+            for page in self._client.pages(ACTIVITY_BY_PERIOD, body=body):
+                for user in page.records:
+                    for month in user.get("userAggregateActivity") or []:
+                        start = told_instant(month.get("fromDate"))
+                        if start and any(type(value) is int and value for value in month.values()):
+                            starts.append(start)
+        except NothingFound:
+            pass
+        except MissingScope as error:
+            msg = (
+                "start_date is needed: these credentials see no calls, and no activity either, "
+                f"that would tell where to begin ({error})"
+            )
+            raise Undetermined(msg) from error
+        return min(starts, default=last)
+
+    def _history_by(self, operation: Operation) -> History:
+        start, calls = self._run.end, None
+        while page := self._first_page(operation, Window(BEFORE_ALL_CALLS, start)):
+            calls = page.total if calls is None else calls
+            earliest = min((call_time(hoisted(call)) for call in page.records), default=start)
+            if earliest >= start:
+                break
+            start = earliest
         return History(start, calls or 0)
 
-    def _first_page(self, window: Window) -> Page | None:
-        operation = self._run.calls
+    def _first_page(self, operation: Operation, window: Window) -> Page | None:
         try:
             return next(self._client.pages(operation, **request(operation, time_filter(window))))
         except NothingFound:

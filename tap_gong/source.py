@@ -42,6 +42,7 @@ class Source:
         follows: the source whose windows it shares, and which is read before it.
         known_filters: settings among the run's filters that narrow it.
         present: the window being read, None outside of windows.
+        due: the streams that get the records now being read.
         announced: records that the first pages of the present window announced.
     """
 
@@ -57,6 +58,7 @@ class Source:
     def __init__(self, tap: TapGong) -> None:
         self._tap = tap
         self.present: Window | None = None
+        self.due: list[WindowedStream] = []
         self.announced = 0
         self._unread_report = StreamReport()
 
@@ -140,6 +142,10 @@ class Source:
         """What is read when all windows are done, if anything."""
         return ()
 
+    def remembered(self) -> dict[str, Any]:
+        """Settings that a bookmark must know, since it is of no use under others."""
+        return {}
+
     def slices(self, span: Window, cuts: Iterable[pendulum.DateTime]) -> Slices:
         """The windows that a span is read in."""
         return Slices(span, cuts=cuts, expected=self.expected_records(span))
@@ -153,7 +159,11 @@ class Source:
 
     def earliest(self) -> pendulum.DateTime:
         """Before this there can be no record: the company's first call."""
-        return self._tap.lists.history.start
+        history = self._tap.lists.history
+        if self.is_about_calls or history.calls:
+            return history.start
+        # Those who may see this may still not see a single call, from which to begin.
+        return self._tap.lists.first_activity
 
     def expected_records(self, span: Window) -> int | None:
         """How many records a span may hold, as far as is known already."""

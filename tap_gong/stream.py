@@ -19,14 +19,14 @@ from singer_sdk.singerlib import Metadata, RecordMessage
 from typing_extensions import override
 
 from gong_api.command import RunStopped
-from gong_api.errors import GongError, NothingFound, ServerFault
+from gong_api.errors import GongError, NothingFound, Refused, ServerFault
 from tap_gong.cost import Cost
 from tap_gong.reading import read
 from tap_gong.report import StreamReport
 from tap_gong.run import widens
 from tap_gong.schemas.ids import text_conversion
 from tap_gong.shape import Shape
-from tap_gong.windows import Bookmark, instant
+from tap_gong.windows import Bookmark, told_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -107,10 +107,31 @@ class GongStream(Stream):
         if self.shared:
             yield from self.shared_rows(self.shared)
             return
-        for part in self.parts():
-            for page in self.pages(part):
-                for row in page.records:
-                    yield {**row, **part.stamp}
+        yield from self.each_part(self.part_rows)
+
+    def part_rows(self, part: Part) -> Iterator[Record]:
+        """The rows of one of the requests that make up the stream."""
+        for page in self.pages(part):
+            for row in page.records:
+                yield {**row, **part.stamp}
+
+    def each_part(self, rows_of: Callable[[Part], Iterable[Record]]) -> Iterator[Record]:
+        """The rows of all parts; one that Gong refuses by itself costs no other its rows.
+
+        A folder or a user may have gone since it was listed. The stream then fails at its end.
+        """
+        parts = list(self.parts())
+        refused: list[GongError] = []
+        for part in parts:
+            try:
+                yield from rows_of(part)
+            except Refused as error:
+                if len(parts) == 1 or error.status not in {400, 404}:
+                    raise
+                refused.append(error)
+        if refused:
+            msg = f"{len(refused)} of {len(parts)} requests were refused; the first: {refused[0]}"
+            self.fail(GongError(msg))
 
     def shared_rows(self, name: str) -> list[Record]:
         """A list that streams share; its requests are the first's to read it."""
@@ -179,7 +200,7 @@ class GongStream(Stream):
     def fail(self, error: GongError) -> None:
         """This stream cannot be read; the others go on, the run ends with exit code 1."""
         self.report.failed = str(error)
-        self.logger.error("%s is left out: %s", self.name, error)
+        self.logger.error("%s is not whole: %s", self.name, error)
 
     def emit(self, rows: Iterable[Record]) -> None:
         """Write records outside this stream's own turn: another stream is being synced."""
@@ -237,7 +258,8 @@ class GongStream(Stream):
     @cached_property
     def _key_stand_ins(self) -> list[tuple[str, Any]]:
         """What to put where a part of the key is null: targets refuse such rows, or double them."""
-        types = {key: self.schema["properties"][key]["type"] for key in self.primary_keys}
+        declared = self.schema["properties"]
+        types = {key: declared.get(key, {}).get("type", "string") for key in self.primary_keys}
         return [(key, "" if "string" in types[key] else 0) for key in self.primary_keys]
 
     @cached_property
@@ -319,6 +341,16 @@ class BookmarkedStream(GongStream):
         if self.filters:
             state["filters"] = self.filters
 
+    def forget_bookmark(self, start: pendulum.DateTime | None = None) -> None:
+        """Something behind it must be read again: from an instant on, or all."""
+        bookmark = Bookmark.read(self.stream_state, self.name)
+        if bookmark is None or start is None:
+            for name in ("replication_key_value", "as_of", "settled"):
+                self.stream_state.pop(name, None)
+            return
+        settled = min(bookmark.settled, start)
+        Bookmark(bookmark.end, bookmark.as_of, settled).write(self.stream_state)
+
     def write_state(self) -> None:
         """Write a STATE message, if anything has changed since the last."""
         self._tap.state_writer.write_state(self.tap_state)
@@ -353,8 +385,7 @@ class UpdatedStream(BookmarkedStream):
         known = self.bookmark
         newest = known.end if known else None
         for row in self.listing():
-            text = row.get(self.changed)
-            updated = instant(text, f"{self.changed} in {self.name}") if text else None
+            updated = told_instant(row.get(self.changed))
             if updated is None or known is None or updated > known.end:
                 yield from self.rows(row)
             if updated and (newest is None or updated > newest):

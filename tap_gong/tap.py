@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
 from gong_api.command import WORK_LEFT, Interrupted, RunStopped, gong_command, settings_checked
-from gong_api.errors import GongError, SettingsError
+from gong_api.errors import GongError, MissingScope, SettingsError
 from gong_api.settings import connect, number
 from tap_gong.plan import Plan
 from tap_gong.report import as_json
@@ -100,7 +100,15 @@ class TapGong(Tap):
         readers: dict[type[Source], list[WindowedStream]] = {}
         for kind in STREAMS:
             stream = self.streams[kind.name]
-            if stream.selected and isinstance(stream, WindowedStream):
+            if not stream.selected or not isinstance(stream, WindowedStream):
+                continue
+            if not stream.is_possible:
+                stream.logger.warning(
+                    "%s stays empty: call_detail, call_content or call_context leave out what it "
+                    "is made of",
+                    stream.name,
+                )
+            else:
                 readers.setdefault(stream.made_of, []).append(stream)
         return readers
 
@@ -232,7 +240,10 @@ class TapGong(Tap):
         """
         _ = self.run, self.client
         if self.config.get("workspace_ids"):
-            _ = self.lists.workspaces
+            try:
+                _ = self.lists.workspaces
+            except MissingScope as error:
+                self.logger.warning("workspace_ids cannot be checked: %s", error)
 
     def plan(self) -> Plan:
         """What a run would cost, found out with a page or so of each selected stream."""
@@ -240,7 +251,7 @@ class TapGong(Tap):
         for name, stream in self.selected.items():
             try:
                 costs[name] = stream.cost()
-            except GongError as error:  # noqa: PERF203
+            except GongError as error:
                 if not stream.is_alone_with(error):
                     raise
                 stream.fail(error)

@@ -10,10 +10,10 @@ from typing_extensions import override
 from gong_api.errors import MissingScope, Refused
 from tap_gong.call_source import CallSource, Speakers, hoisted, is_wanted
 from tap_gong.operations import CALLS_EXTENSIVE, TRANSCRIPTS
-from tap_gong.owed import Owed, Stretch
+from tap_gong.owed import MOST_NAMED, Owed, Stretch
 from tap_gong.run import chunks
 from tap_gong.source import Source
-from tap_gong.windowed import whole
+from tap_gong.windowed import WindowedStream, whole
 from tap_gong.windows import Slices, Window
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from gong_api.operation import Page
     from tap_gong.tap import TapGong
+
+
+# In the state of a stream that was not selected: transcripts that came for the others.
+_MISSED = "missed"
 
 
 class TranscriptSource(Source):
@@ -97,8 +101,11 @@ class TranscriptSource(Source):
     def after_windows(self) -> Iterable[Record]:
         """Ask for what is owed and was not inside this run's windows."""
         wanted = [call for call in self.owed.named if call not in self._read_again]
+        wanted += [call for call in self._missed() if call not in wanted]
         yield from self._of_calls(self._wanted_ids(wanted))
         for stretch in self.owed.due_stretches(self.run.now):
+            for stream in self._left_out():
+                stream.forget_bookmark(stretch.window.start)
             yield from self._of_stretch(stretch)
         report = self.report
         report.given_up = self.owed.give_up(self.run.now, self.run.transcript_wait)
@@ -117,8 +124,9 @@ class TranscriptSource(Source):
     @override
     def filtered_pages(self, filters: Mapping[str, Any]) -> Iterator[Page]:
         for page in super().filtered_pages(filters):
-            if self._tap.wants_speakers:
-                self.speakers = self._speakers_of([row["callId"] for row in page.records])
+            if any(reader.wants_speakers for reader in self.due):
+                ids = [row["callId"] for row in page.records if row.get("callId")]
+                self.speakers = self._speakers_of(ids)
             yield page
 
     def _keep_owed(self) -> None:
@@ -152,15 +160,53 @@ class TranscriptSource(Source):
             yield from self._of_calls(calls)
             return
         for row in super().window_records(window, may_cut=may_cut):
-            self.report.arrived += self.owed.arrived(row["callId"])
-            yield row
+            if self._is_whole(row):
+                self._arrived(row["callId"])
+                yield row
 
     def _of_calls(self, call_ids: list[str]) -> Iterator[Record]:
         for ids in chunks(call_ids):
             for page in self.filtered_pages({"callIds": ids}):
                 for row in page.records:
-                    self.report.arrived += self.owed.arrived(row["callId"])
-                    yield row
+                    if self._is_whole(row):
+                        self._arrived(row["callId"])
+                        yield row
+
+    def _is_whole(self, row: Record) -> bool:
+        if row.get("callId"):
+            return True
+        self.report.unkeyed += 1
+        return False
+
+    def _arrived(self, call: str) -> None:
+        """A transcript came: it is owed no longer, save to streams that do not get it now."""
+        if call not in self.owed.named or len(self.due) < len(self.readers):
+            # Where a stream selected later catches up, the others get it by its id.
+            return
+        self.report.arrived += self.owed.arrived(call)
+        for stream in self._left_out():
+            missed = stream.stream_state.setdefault(_MISSED, [])
+            missed.append(call)
+            if len(missed) > MOST_NAMED:
+                stream.forget_bookmark()
+
+    def _left_out(self) -> list[WindowedStream]:
+        """Streams made of transcripts that are not selected now but were before."""
+        return [
+            stream
+            for stream in self._tap.streams.values()
+            if isinstance(stream, WindowedStream)
+            and stream.made_of is type(self)
+            and not stream.selected
+            and stream.stream_state.get("replication_key_value")
+        ]
+
+    def _missed(self) -> list[str]:
+        """What came while one of the streams was not selected."""
+        found: dict[str, None] = {}
+        for reader in self.readers:
+            found.update(dict.fromkeys(reader.stream_state.pop(_MISSED, [])))
+        return list(found)
 
     def _speakers_of(self, call_ids: list[str]) -> dict[str, Speakers]:
         """Who speaks: known where the calls have just been read, else asked for."""

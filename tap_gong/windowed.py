@@ -8,6 +8,7 @@ many streams are made of it, and memory does not grow with the length of a run.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +21,7 @@ from tap_gong.stream import BookmarkedStream
 from tap_gong.windows import Slices, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     import pendulum
     from singer_sdk.helpers.types import Record
@@ -49,7 +50,13 @@ class WindowedStream(BookmarkedStream):
     @override
     def filters(self) -> dict[str, Any]:
         known = self.made_of.known_filters
-        return {name: value for name, value in self.run.filters.items() if name in known}
+        chosen = {name: value for name, value in self.run.filters.items() if name in known}
+        return {**chosen, **self.source.remembered()}
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the settings let Gong's answers hold what it is made of."""
+        return True
 
     def rows(self, record: Record) -> Iterable[Record]:
         """What a record of the source yields for this stream: by default itself."""
@@ -57,6 +64,8 @@ class WindowedStream(BookmarkedStream):
 
     @override
     def records(self) -> Iterable[Record]:
+        if self not in self.source.readers:
+            return ()
         return self._tap.lockstep(self).records(self)
 
     @property
@@ -136,8 +145,9 @@ class Lockstep:
     def _all_records(self) -> Iterator[Record]:
         if self._run.call_ids and self._sources[0].is_about_calls:
             for source in self._sources:
-                rows = source.records_by_id(self._run.call_ids)
-                yield from self._feed(rows, self._readers(source, self._members))
+                readers = self._readers(source, self._members)
+                read = functools.partial(source.records_by_id, self._run.call_ids)
+                yield from self._feed(read, source, readers)
             return
         yield from self._windows()
         if self._run.keeps_bookmarks:
@@ -146,7 +156,7 @@ class Lockstep:
             source.present = None
             readers = self._readers(source, self._members)
             if readers:
-                yield from self._feed(source.after_windows(), readers)
+                yield from self._feed(source.after_windows, source, readers)
         self._leader.write_state()
 
     def _windows(self) -> Iterator[Record]:
@@ -183,9 +193,9 @@ class Lockstep:
             readers = self._readers(source, due)
             if readers:
                 # Once rows are out, cutting the window would only repeat them.
-                rows = source.window_records(window, may_cut=may_cut)
+                read = functools.partial(source.window_records, window, may_cut=may_cut)
                 may_cut = False
-                yield from self._feed(rows, readers)
+                yield from self._feed(read, source, readers)
 
     @staticmethod
     def _readers(source: Source, members: list[WindowedStream]) -> list[WindowedStream]:
@@ -196,10 +206,16 @@ class Lockstep:
     def _leader_may_go_on(self, _: Record) -> bool:
         return not self._leader.is_full
 
-    def _feed(self, records: Iterable[Record], readers: list[WindowedStream]) -> Iterator[Record]:
+    def _feed(
+        self,
+        read: Callable[[], Iterable[Record]],
+        source: Source,
+        readers: list[WindowedStream],
+    ) -> Iterator[Record]:
         """Hand each record to the streams made of it."""
+        source.due = readers
         try:
-            for record in records:
+            for record in read():
                 for reader in readers:
                     if reader is self._leader:
                         yield from itertools.takewhile(self._leader_may_go_on, reader.rows(record))

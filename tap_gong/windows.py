@@ -176,6 +176,16 @@ def instant(value: str, what: str) -> pendulum.DateTime:
     raise SettingsError(msg)
 
 
+def told_instant(value: Any) -> pendulum.DateTime | None:
+    """An instant as an answer tells it; None where it tells none that can be read."""
+    if not value:
+        return None
+    try:
+        return instant(value, "")
+    except SettingsError:
+        return None
+
+
 def has_zone(value: str) -> bool:
     """Whether an ISO-8601 text that `instant` accepts names its zone."""
     _, _, time = value.partition("T")

@@ -63,7 +63,7 @@ class Tally:
 
 
 class TargetGong(Target):
-    """What Gong takes, written exactly once: calls, recordings, CRM objects, events and the rest."""
+    """What Gong takes, written exactly once: calls, recordings, CRM objects, events and more."""
 
     name = "target-gong"
     package_name = "gong-singer"

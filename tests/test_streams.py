@@ -113,7 +113,7 @@ def test_each_list_is_asked_for_once(company):
     paths = [entry.path for entry in company.requests]
     for path in ("/v2/workspaces", "/v2/settings/scorecards", "/v2/settings/trackers", "/v2/users"):
         assert paths.count(path) == 1, path
-    assert paths.count("/v2/crm/integrations") == 2  # Its own stream, and for the others.
+    assert paths.count("/v2/crm/integrations") == 1
     active = [user for user in company.company.users(now=NOW) if user["active"]]
     for path in ("/v2/flows", "/v2/flows/folders", "/v2/tasks"):
         assert paths.count(path) == len(active), path

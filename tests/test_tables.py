@@ -11,6 +11,7 @@ import pytest
 from tap_gong.streams import STREAMS
 from tap_gong.streams.call_tables import CallTable
 from tap_gong.streams.transcripts import TranscriptStream, clock_time
+from tap_gong.tap import TapGong
 from tests.conftest import NOW, settings
 from tests.singer_run import run_tap
 
@@ -275,25 +276,89 @@ def test_an_owed_transcript_reaches_every_table_made_of_it(sandbox):
     assert any(row["speakerName"] for row in sentences)
 
 
-def test_a_table_that_was_left_out_meanwhile_misses_no_owed_transcript(sandbox):
+def owed_call(sandbox, *, days):
     now = sandbox.clock.now()
-    call = sandbox.company.add_call(
-        filter_time=now - timedelta(days=9),
+    return sandbox.company.add_call(
+        filter_time=now - timedelta(days=days),
         listed_at=now - timedelta(hours=1),
         transcript_at=now + timedelta(days=1),
     ).id
-    both = {"calls", "transcripts", "transcript_sentences"}
-    run = run_tap(settings(sandbox, end_date=now.isoformat()), streams=both)
-    for _ in range(2):
-        sandbox.clock.advance(timedelta(days=2))
-        later = sandbox.clock.now().isoformat()
-        run = run_tap(
-            settings(sandbox, end_date=later), state=run.state, streams={"calls", "transcripts"}
-        )
-    sandbox.clock.advance(timedelta(days=1))
+
+
+def run_of(sandbox, streams, state=None, **more):
     later = sandbox.clock.now().isoformat()
-    last = run_tap(settings(sandbox, end_date=later), state=run.state, streams=both)
-    assert call in {row["callId"] for row in last.records["transcript_sentences"]}
+    return run_tap(settings(sandbox, end_date=later, **more), state=state, streams=streams)
+
+
+def test_a_stream_that_was_left_out_meanwhile_misses_no_owed_transcript(sandbox):
+    call = owed_call(sandbox, days=40)
+    both = {"calls", "transcripts", "transcript_sentences"}
+    for without in ("transcript_sentences", "transcripts"):
+        run = run_of(sandbox, both)
+        state = run.state
+        sandbox.clock.advance(timedelta(days=2))
+        state = run_of(sandbox, both - {without}, state).state
+        sandbox.clock.advance(timedelta(days=1))
+        last = run_of(sandbox, both, state)
+        assert call in {row["callId"] for row in last.records[without]}, without
+        assert "missed" not in last.state["bookmarks"][without]
+        sandbox.clock.advance(timedelta(days=-3))
+
+
+def test_a_table_that_catches_up_takes_no_owed_transcript_away(sandbox):
+    call = owed_call(sandbox, days=20)
+    first = run_of(sandbox, {"calls", "transcripts"})
+    sandbox.clock.advance(timedelta(days=2))
+    second = run_of(sandbox, {"calls", "transcripts", "transcript_texts"}, first.state)
+    for stream in ("transcripts", "transcript_texts"):
+        assert call in {row["callId"] for row in second.records[stream]}, stream
+    assert call not in str(second.state["bookmarks"]["transcripts"].get("owed"))
+
+
+@pytest.mark.parametrize("more", [{"call_detail": "basic"}, {"call_content": ["parties"]}])
+def test_a_table_of_what_is_not_asked_for_keeps_its_bookmark_back(sandbox, caplog, more):
+    narrow = run_of(sandbox, {"calls", "call_topics"}, **more)
+    assert narrow.records["call_topics"] == []
+    assert "call_topics stays empty" in caplog.text
+    assert "replication_key_value" not in narrow.state["bookmarks"].get("call_topics", {})
+    wide = run_of(sandbox, {"calls", "call_topics"}, narrow.state)
+    assert wide.records["call_topics"] == run_of(sandbox, {"call_topics"}).records["call_topics"]
+
+
+def test_speakers_have_names_beside_tables_that_need_no_participants(everything, company, config):
+    output = run_tap(config, streams={"call_topics", "transcript_sentences"})
+    assert output.records["transcript_sentences"] == everything.records["transcript_sentences"]
+
+
+def test_rows_without_ids_have_keys_of_their_own():
+    from tap_gong.streams import call_tables
+
+    call = {
+        "id": "1",
+        "parties": [None, {"name": "a"}, {"name": "b", "id": None}, {"id": "p"}],
+        "interaction": {"speakers": [{"talkTime": 1}, {"talkTime": 2}]},
+        "content": {
+            "trackers": [
+                {
+                    "id": "t",
+                    "occurrences": [{"startTime": 1}],
+                    "phrases": [
+                        {"phrase": None, "occurrences": [{"startTime": 2}]},
+                        {"phrase": "x", "occurrences": [{"startTime": 3}]},
+                        {"phrase": "x", "occurrences": [{"startTime": 4}, None]},
+                    ],
+                }
+            ]
+        },
+    }
+    for table in (
+        call_tables.CallParties,
+        call_tables.CallSpeakers,
+        call_tables.CallTrackerOccurrences,
+    ):
+        rows = list(table(TapGong(config={"api_url": "sandbox"})).rows(call))
+        keys = [tuple(row[key] for key in table.primary_keys) for row in rows]
+        assert len(keys) == len(set(keys)) > 1
 
 
 def test_max_records_and_call_ids_hold_for_tables(company, config):

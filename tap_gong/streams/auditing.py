@@ -11,12 +11,14 @@ from typing_extensions import override
 
 from tap_gong.operations import LOGS
 from tap_gong.schemas.auditing import LOG_ENTRY
+from tap_gong.settings import LOG_TYPES
 from tap_gong.source import Source
 from tap_gong.windowed import WindowedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    import pendulum
     from singer_sdk.helpers.types import Record
 
     from tap_gong.windows import Window
@@ -40,7 +42,7 @@ class LogSource(Source):
     def window_filters(self, window: Window) -> Iterator[Mapping[str, Any]]:
         for log_type in self._tap.config["log_types"]:
             kept = _KEPT.get(log_type)
-            if kept is None or window.end > self.run.now - kept:
+            if kept is None or window.end > self.run.present - kept:
                 yield {"logType": log_type, **self.span_filter(window)}
 
     @override
@@ -51,6 +53,16 @@ class LogSource(Source):
                     entry["logType"] = filters["logType"]
                     entry["entryHash"] = entry_hash(entry)
                     yield entry
+
+    @override
+    def begin(self, wanted: pendulum.DateTime | None) -> pendulum.DateTime:
+        # Logs are older than the first call.
+        return wanted or super().begin(wanted)
+
+    @override
+    def remembered(self) -> dict[str, Any]:
+        chosen = sorted(self._tap.config["log_types"])
+        return {} if chosen == sorted(LOG_TYPES) else {"log_types": chosen}
 
     @override
     def expected_records(self, span: Window) -> int | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from tap_gong.call_source import CallSource, call_time, hoisted, is_wanted, request
+from tap_gong.call_source import CallSource, call_time, hoisted, request
 from tap_gong.cost import Cost
 from tap_gong.operations import CALLS
 from tap_gong.schemas.calls import CALL_INDEX_ENTRY
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class CallIndex(BookmarkedStream):
-    """Sweeps through the whole history; Gong announces deletions nowhere.
+    """Sweeps through the whole history, whatever the filters; Gong announces deletions nowhere.
 
     A sweep may take several runs. What an earlier one saw and the newest whole one did not is
     gone. ACTIVATE_VERSION says so to targets that know it; for others, each row tells which sweep
@@ -41,7 +41,6 @@ class CallIndex(BookmarkedStream):
     primary_keys: ClassVar[list[str]] = ["id"]
     schema = CALL_INDEX_ENTRY
     incremental = "sweep"
-    known_filters = ("workspace_ids", "primary_user_ids", "private_calls")
     selected_by_default = False
 
     def __init__(self, tap: TapGong) -> None:
@@ -64,11 +63,11 @@ class CallIndex(BookmarkedStream):
             self.logger.warning("call_index is left alone: call_ids asks for a part of the calls")
             return
         state = dict(self.stream_state) if self.replication_method == "INCREMENTAL" else {}
-        sweep = state.get("sweep") or {"started": iso(self.run.now)}
-        started = instant(sweep["started"], "the sweep of call_index in the state")
-        begin = self._tap.lists.history.start
-        if "reached" in sweep:
-            begin = instant(sweep["reached"], "the sweep of call_index in the state")
+        sweep = state.get("sweep") or {"started": iso(min(self.run.now, self.run.present))}
+        what = "the sweep of call_index in the state"
+        started = instant(sweep["started"], what)
+        reached = sweep.get("reached")
+        begin = instant(reached, what) if reached else self._tap.lists.history.start
         span = Window(min(begin, started), started)
         whole_sweep = state.get("newest_whole_sweep")
         self._stream_version = int(started.timestamp() * 1000)
@@ -80,9 +79,12 @@ class CallIndex(BookmarkedStream):
             slices.finished(window, self._seen)
             reached = self._held_time if self._held else window.end
             self._keep({"started": iso(started), "reached": iso(reached)}, whole_sweep)
-        if self._held:
-            # Tells targets without ACTIVATE_VERSION that the sweep is whole.
-            yield {**self._held, "newestWholeSweep": iso(started)}
+        if not self._held:
+            # A key that sees no call must not make targets drop those that are there.
+            self._keep(None, whole_sweep)
+            return
+        # Tells targets without ACTIVATE_VERSION that the sweep is whole.
+        yield {**self._held, "newestWholeSweep": iso(started)}
         self._keep(None, iso(started))
         self._write_activate_version_message(self._stream_version)
 
@@ -96,18 +98,18 @@ class CallIndex(BookmarkedStream):
     ) -> Iterator[Record]:
         self._seen = 0
         stamp = {"sweepStartedAt": iso(started), "newestWholeSweep": whole_sweep}
-        for workspace in self._tap.lists.workspace_filters:
-            filters = {**time_filter(window), **workspace}
-            for page in self.pages(Part(**request(CALLS, filters))):
-                if may_cut and not self._seen and (page.total or 0) > TOO_FULL:
-                    raise TooFull(page.total or 0)
-                for call in map(hoisted, page.records):
-                    self._seen += 1
-                    if is_wanted(call, self.run.filters):
-                        if self._held:
-                            yield self._held
-                        told = {name: call.get(name) for name in ("id", "started", "isPrivate")}
-                        self._held, self._held_time = {**told, **stamp}, call_time(call)
+        for page in self.pages(Part(**request(CALLS, time_filter(window)))):
+            if may_cut and not self._seen and (page.total or 0) > TOO_FULL:
+                raise TooFull(page.total or 0)
+            for call in map(hoisted, page.records):
+                self._seen += 1
+                if not call.get("id"):
+                    self.report.unkeyed += 1
+                    continue
+                if self._held:
+                    yield self._held
+                told = {name: call.get(name) for name in ("id", "started", "isPrivate")}
+                self._held, self._held_time = {**told, **stamp}, call_time(call)
 
     def _keep(self, sweep: dict[str, str] | None, whole_sweep: str | None) -> None:
         """Write down how far the sweep has come, and a STATE message."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from tap_gong.call_source import CallSource
-from tap_gong.operations import CALLS_EXTENSIVE
+from tap_gong.call_source import CallSource, objects_in
+from tap_gong.operations import CALLS, CALLS_EXTENSIVE
 from tap_gong.schemas import calls as schemas
 from tap_gong.windowed import WindowedStream
 
@@ -29,10 +30,20 @@ class CallTable(WindowedStream):
     selected_by_default = False
     within: ClassVar[tuple[str, str]]
 
+    @property
+    @override
+    def is_possible(self) -> bool:
+        part = self.call_parts[0]
+        if self.run.calls is CALLS:
+            return False
+        if part == "context":
+            return bool(self.config["call_context"] != "None")
+        return part in self.config["call_content"]
+
     def listed(self, call: Record) -> list[Record]:
         """The list of a call; empty where Gong leaves it out."""
         group, part = self.within
-        return (call.get(group) or {}).get(part) or []
+        return objects_in((call.get(group) or {}).get(part))
 
     @override
     def rows(self, record: Record) -> Iterable[Record]:
@@ -70,9 +81,10 @@ class CallParties(CallTable):
             {
                 "callId": call_id,
                 **party,
+                "id": party.get("id") or f"#{index}",
                 "emailDomain": _domain(party.get("emailAddress")),
             }
-            for party in record.get("parties") or []
+            for index, party in enumerate(objects_in(record.get("parties")))
         ]
 
 
@@ -95,8 +107,9 @@ class CallContextObjects(CallTable):
     @override
     def rows(self, record: Record) -> Iterator[Record]:
         yield from _context_rows(record["id"], "", record.get("context"))
-        for party in record.get("parties") or []:
-            yield from _context_rows(record["id"], party.get("id") or "", party.get("context"))
+        for index, party in enumerate(objects_in(record.get("parties"))):
+            party_id = party.get("id") or f"#{index}"
+            yield from _context_rows(record["id"], party_id, party.get("context"))
 
 
 class CallTrackers(CallTable):
@@ -116,7 +129,7 @@ class CallTrackers(CallTable):
             if row.get("phrases"):
                 row["phrases"] = [
                     {name: value for name, value in phrase.items() if name != "occurrences"}
-                    for phrase in row["phrases"]
+                    for phrase in objects_in(row["phrases"])
                 ]
             yield row
 
@@ -135,13 +148,17 @@ class CallTrackerOccurrences(CallTable):
     def rows(self, record: Record) -> Iterator[Record]:
         for tracker in self.listed(record):
             said = {"phrase": "", "occurrences": tracker.get("occurrences")}
-            for phrase in [said, *(tracker.get("phrases") or [])]:
-                for index, occurrence in enumerate(phrase.get("occurrences") or []):
+            # The same phrase may come more than once, in other forms.
+            numbers: dict[str, Iterator[int]] = {}
+            for phrase in [said, *objects_in(tracker.get("phrases"))]:
+                text = phrase.get("phrase") or ""
+                count = numbers.setdefault(text, itertools.count())
+                for occurrence in objects_in(phrase.get("occurrences")):
                     yield {
                         "callId": record["id"],
                         "trackerId": tracker.get("id"),
-                        "phrase": phrase.get("phrase"),
-                        "index": index,
+                        "phrase": text,
+                        "index": next(count),
                         "trackerName": tracker.get("name"),
                         **occurrence,
                     }
@@ -190,7 +207,7 @@ class CallOutline(CallTable):
     @override
     def rows(self, record: Record) -> Iterator[Record]:
         for at, section in enumerate(self.listed(record)):
-            for index, item in enumerate(section.get("items") or [{}]):
+            for index, item in enumerate(objects_in(section.get("items")) or [{}]):
                 yield {
                     "callId": record["id"],
                     "sectionIndex": at,
@@ -215,7 +232,7 @@ class CallHighlights(CallTable):
     @override
     def rows(self, record: Record) -> Iterator[Record]:
         for at, highlight in enumerate(self.listed(record)):
-            for index, item in enumerate(highlight.get("items") or [{}]):
+            for index, item in enumerate(objects_in(highlight.get("items")) or [{}]):
                 yield {
                     "callId": record["id"],
                     "highlightIndex": at,
@@ -234,6 +251,13 @@ class CallSpeakers(CallTable):
     schema = schemas.CALL_SPEAKER
     call_parts = ("speakers",)
     within = ("interaction", "speakers")
+
+    @override
+    def rows(self, record: Record) -> Iterable[Record]:
+        return [
+            {**row, "id": row.get("id") or f"#{index}"}
+            for index, row in enumerate(super().rows(record))
+        ]
 
 
 class CallComments(CallTable):
@@ -274,8 +298,8 @@ def _domain(address: str | None) -> str | None:
 
 
 def _context_rows(call_id: str, party_id: str, context: Any) -> Iterator[Record]:
-    for system in context or []:
-        for found in system.get("objects") or []:
+    for system in objects_in(context):
+        for found in objects_in(system.get("objects")):
             yield {
                 "callId": call_id,
                 "partyId": party_id,

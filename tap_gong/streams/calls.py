@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from gong_api.errors import Refused
-from tap_gong.call_source import CallSource
+from tap_gong.call_source import CallSource, objects_in
 from tap_gong.cost import Cost
 from tap_gong.operations import (
     CALL_CRM_ASSOCIATIONS,
@@ -74,7 +74,8 @@ class AccessSource(Source):
     @override
     def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
         calls = self._tap.source(CallSource).of_window(window, self.report)
-        return self.records_by_id(list(calls))
+        self.announced = len(calls)
+        yield from self.records_by_id(list(calls))
 
     @override
     def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
@@ -112,7 +113,7 @@ class CallUserAccess(WindowedStream):
 
     @override
     def rows(self, record: Record) -> Iterable[Record]:
-        for user in record.get("users") or []:
+        for user in objects_in(record.get("users")):
             yield {"callId": record.get("callId"), **user}
 
 

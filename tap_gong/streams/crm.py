@@ -13,7 +13,7 @@ from tap_gong.schemas.crm import CRM_INTEGRATION, CRM_OBJECT
 from tap_gong.stream import GongStream, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from singer_sdk.helpers.types import Record
 
@@ -28,6 +28,7 @@ class CrmIntegrations(GongStream):
     operation = CRM_INTEGRATIONS
     primary_keys: ClassVar[list[str]] = ["integrationId"]
     schema = CRM_INTEGRATION
+    shared = "crm_integrations"
     ids_may_be_numbers = True
     selected_by_default = False
 
@@ -53,13 +54,15 @@ class CrmEntitySchemas(GongStream):
 
     @override
     def records(self) -> Iterable[Record]:
-        for part in self.parts():
-            fields = self.answer(part).get(self.operation.records) or {}
-            for kind, declared in fields.items():
-                for row in declared or []:
-                    # Gong's example calls the name `name`.
-                    name = row.get("uniqueName") or row.get("name")
-                    yield {**row, **part.stamp, "objectType": kind, "uniqueName": name}
+        return self.each_part(self._fields)
+
+    def _fields(self, part: Part) -> Iterator[Record]:
+        fields = self.answer(part).get(self.operation.records) or {}
+        for kind, declared in fields.items():
+            for row in declared or []:
+                # Gong's example calls the name `name`.
+                name = row.get("uniqueName") or row.get("name")
+                yield {**row, **part.stamp, "objectType": kind, "uniqueName": name}
 
 
 class CrmObjects(GongStream):
@@ -91,8 +94,10 @@ class CrmObjects(GongStream):
 
     @override
     def records(self) -> Iterable[Record]:
-        for part in self.parts():
-            objects = self.answer(part).get(self.operation.records) or {}
-            for object_id, fields in objects.items():
-                if fields is not None:
-                    yield {"objectId": object_id, "fields": fields, **part.stamp}
+        return self.each_part(self._objects)
+
+    def _objects(self, part: Part) -> Iterator[Record]:
+        objects = self.answer(part).get(self.operation.records) or {}
+        for object_id, fields in objects.items():
+            if fields is not None:
+                yield {"objectId": object_id, "fields": fields, **part.stamp}

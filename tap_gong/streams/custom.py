@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from gong_api.errors import GongError, SettingsError
+from gong_api.errors import GongError, LimitReached, SettingsError
 from gong_api.operation import Operation, Page
 from tap_gong.schemas.inferred import inferred
 from tap_gong.stream import Part, UpdatedStream
@@ -57,12 +57,15 @@ class CustomStream(UpdatedStream):
         given = self._declared.get("schema")
         if given:
             return {"type": "object", "properties": given.get("properties", given)}
-        self._pages = self._asked_for(self._part)
+        if self._input_schema is not None:
+            return self._input_schema
+        self._inferred_from = self._part
+        self._pages = self._asked_for(self._inferred_from)
         try:
             self._first_page = next(self._pages, None)
+        except LimitReached:
+            raise
         except GongError as error:
-            if not error.concerns_operation:
-                raise
             self.fail(error)
         rows = self._first_page.records if self._first_page else []
         keys = [*self.primary_keys, *([self.changed] if self.changed else [])]
@@ -74,7 +77,8 @@ class CustomStream(UpdatedStream):
         instants = {"{start}": iso(known) if known else "", "{end}": iso(self.run.end)}
         params = _filled(self._declared.get("params") or {}, instants)
         body = _filled(self._declared.get("body"), instants)
-        return Part(params={name: value for name, value in params.items() if value}, body=body)
+        written = {name: _written(value) for name, value in params.items()}
+        return Part(params={name: text for name, text in written.items() if text}, body=body)
 
     @override
     def parts(self) -> Iterable[Part]:
@@ -83,7 +87,8 @@ class CustomStream(UpdatedStream):
     @override
     def pages(self, part: Part) -> Iterator[Page]:
         _ = self.schema
-        if self._first_page is None:
+        if self._first_page is None or part != self._inferred_from:
+            # Discovery knows nothing of the bookmark that `{start}` stands for.
             yield from self._asked_for(part)
             return
         # What the schema was made of is not asked for again.
@@ -123,8 +128,16 @@ def custom_streams(tap: TapGong, taken: Iterable[str]) -> Iterator[CustomStream]
         if not path.startswith("/") or path.startswith("//"):
             msg = f"custom_streams: path of {name} must begin with a slash, like /v2/calls"
             raise SettingsError(msg)
+        if "{" in path:
+            msg = f"custom_streams: path of {name} must be whole, without placeholders"
+            raise SettingsError(msg)
         names.add(name)
         yield CustomStream(tap, declared)
+
+
+def _written(value: Any) -> str:
+    """A parameter as a query has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _plain_path(path: str) -> str:

@@ -82,7 +82,7 @@ class FlowSteps(GongStream):
 
     @override
     def parts(self) -> Iterable[Part]:
-        ids = [str(flow["id"]) for flow in self._tap.lists.flows]
+        ids = [str(flow["id"]) for flow in self._tap.lists.flows if flow.get("id")]
         for at in range(0, len(ids), _MOST_FLOWS):
             yield Part(body={"flowIds": ids[at : at + _MOST_FLOWS]})
 
@@ -146,13 +146,15 @@ class Tasks(UpdatedStream):
     def parts(self) -> Iterable[Part]:
         what = {"types": ["FLOW", "MANUAL"], "taskAction": ["CALL"], "status": ["OPEN"]}
         for user in self._tap.lists.users:
-            if user.get("active") is not False:
+            if user.get("id") and user.get("active") is not False:
                 for workspace in self._tap.lists.workspace_filters:
                     yield Part(body={"filter": {"userId": str(user["id"]), **what, **workspace}})
 
     @override
     def listing(self) -> Iterable[Record]:
-        for part in self.parts():
-            for page in self.pages(part):
-                for task in page.records:
-                    yield {**task, "crmType": page.answer.get("crmType")}
+        return self.each_part(self._tasks)
+
+    def _tasks(self, part: Part) -> Iterator[Record]:
+        for page in self.pages(part):
+            for task in page.records:
+                yield {**task, "crmType": page.answer.get("crmType")}

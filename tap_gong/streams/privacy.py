@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
+from gong_api.errors import GongError
 from tap_gong.operations import DATA_FOR_EMAIL_ADDRESS, DATA_FOR_PHONE_NUMBER
 from tap_gong.schemas.privacy import EMAIL_ADDRESS_REFERENCES, PHONE_NUMBER_REFERENCES
 from tap_gong.stream import GongStream, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from singer_sdk.helpers.types import Record
 
@@ -31,10 +32,20 @@ class References(GongStream):
 
     @override
     def records(self) -> Iterable[Record]:
-        for part in self.parts():
-            answer = self.answer(part)
-            answer.pop("requestId", None)
-            yield {**answer, **part.stamp}
+        return self.each_part(self._held)
+
+    def _held(self, part: Part) -> Iterator[Record]:
+        answer = self.answer(part)
+        answer.pop("requestId", None)
+        yield {**answer, **part.stamp}
+
+    @override
+    def fail(self, error: GongError) -> None:
+        # Gong's words name the person.
+        text = str(error)
+        for number, subject in enumerate(self.config.get(self.subjects) or [], start=1):
+            text = text.replace(subject, f"no. {number} of {self.subjects}")
+        super().fail(GongError(text))
 
 
 class EmailAddressReferences(References):

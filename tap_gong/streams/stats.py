@@ -14,7 +14,7 @@ from tap_gong.schemas import stats as schemas
 from tap_gong.shared_lists import BEFORE_ALL_CALLS
 from tap_gong.source import Source
 from tap_gong.windowed import WindowedStream
-from tap_gong.windows import company_days, instant
+from tap_gong.windows import company_days, told_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -47,8 +47,8 @@ class ReviewSource(Source):
     @override
     def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
         for review in super().window_records(window, may_cut=may_cut):
-            time = review.get("reviewTime")
-            if time is None or instant(time, "reviewTime") in window:
+            time = told_instant(review.get("reviewTime"))
+            if time is None or time in window:
                 yield review
 
     @override
@@ -199,6 +199,10 @@ class ByPeriodSource(PeriodSource):
     def __init__(self, tap: TapGong) -> None:
         super().__init__(tap)
         self.period = tap.config["stats_period"]
+
+    @override
+    def remembered(self) -> dict[str, Any]:
+        return {"stats_period": self.period}
 
     @override
     def arguments(self, filters: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
+from tap_gong.call_source import objects_in
 from tap_gong.operations import TRANSCRIPTS
 from tap_gong.schemas.calls import TRANSCRIPT, TRANSCRIPT_SENTENCE, TRANSCRIPT_TEXT
 from tap_gong.transcript_source import TranscriptSource
 from tap_gong.windowed import WindowedStream
-from tap_gong.windows import Bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import pendulum
     from singer_sdk.helpers.types import Record
 
     from tap_gong.call_source import Speakers
@@ -34,24 +33,6 @@ class TranscriptStream(WindowedStream):
         """CallId -> who speaks in it, of the records being read."""
         source = self.source
         return source.speakers if isinstance(source, TranscriptSource) else {}
-
-    @override
-    def wanted_from(self) -> pendulum.DateTime | None:
-        wanted, bookmark = super().wanted_from(), self.bookmark
-        if bookmark and wanted and self._was_left_out_since(bookmark):
-            # What was owed may have come meanwhile, for the other streams alone.
-            missed = bookmark.resume_at(self.run.lookback + self.run.transcript_wait)
-            wanted = max(self.run.start, missed) if self.run.start else missed
-        return wanted
-
-    def _was_left_out_since(self, bookmark: Bookmark) -> bool:
-        """Whether others made of transcripts were read after this one was last."""
-        others = (
-            Bookmark.read(stream.stream_state, stream.name)
-            for stream in self._tap.streams.values()
-            if isinstance(stream, TranscriptStream)
-        )
-        return any(other is not None and other.as_of > bookmark.as_of for other in others)
 
 
 class Transcripts(TranscriptStream):
@@ -77,17 +58,17 @@ class TranscriptSentences(TranscriptStream):
         call_id = record["callId"]
         speakers = self.speakers.get(call_id, {})
         index = 0
-        for at, monologue in enumerate(record.get("transcript") or []):
+        for at, monologue in enumerate(objects_in(record.get("transcript"))):
             speaker = monologue.get("speakerId")
-            name, affiliation = speakers.get(speaker, (None, None))
-            for sentence in monologue.get("sentences") or []:
+            name, affiliation = speakers.get(str(speaker), ("", ""))
+            for sentence in objects_in(monologue.get("sentences")):
                 yield {
                     "callId": call_id,
                     "index": index,
                     "monologueIndex": at,
                     "speakerId": speaker,
-                    "speakerName": name,
-                    "affiliation": affiliation,
+                    "speakerName": name or None,
+                    "affiliation": affiliation or None,
                     "topic": monologue.get("topic"),
                     "startTime": clock_time(sentence.get("start")),
                     **sentence,
@@ -107,13 +88,13 @@ class TranscriptTexts(TranscriptStream):
     @override
     def rows(self, record: Record) -> Iterable[Record]:
         speakers = self.speakers.get(record["callId"], {})
-        monologues = record.get("transcript") or []
+        monologues = objects_in(record.get("transcript"))
         strangers: dict[str | None, str] = {}
         paragraphs = []
         for monologue in monologues:
-            sentences = monologue.get("sentences") or []
+            sentences = objects_in(monologue.get("sentences"))
             speaker = monologue.get("speakerId")
-            name, affiliation = speakers.get(speaker, ("", ""))
+            name, affiliation = speakers.get(str(speaker), ("", ""))
             who = name or strangers.setdefault(speaker, f"Speaker {len(strangers) + 1}")
             side = f" ({affiliation})" if affiliation else ""
             start = clock_time(sentences[0].get("start")) if sentences else None

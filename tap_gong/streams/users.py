@@ -48,4 +48,6 @@ class UserSettingsHistory(GongStream):
     @override
     def parts(self) -> Iterable[Part]:
         for user in self._tap.lists.users:
+            if not user.get("id"):
+                continue
             yield Part(path={"id": str(user["id"])}, stamp={"userId": str(user["id"])})

@@ -8,6 +8,8 @@ import random
 import wave
 from typing import TYPE_CHECKING, Any
 
+import pendulum
+
 from gong_sandbox import Sandbox
 from target_gong.target import TargetGong
 from tests.conftest import NOW
@@ -81,9 +83,23 @@ def messages(
     return lines
 
 
+class Hasty:
+    """The machine's clock, on which waiting takes no time."""
+
+    def __init__(self) -> None:
+        self._waited = 0.0
+
+    def now(self) -> pendulum.DateTime:
+        return pendulum.now("UTC").add(seconds=self._waited)
+
+    def sleep(self, seconds: float) -> None:
+        self._waited += seconds
+
+
 def run_target(config: dict[str, Any], lines: Iterable[Any]) -> TargetGong:
     """Write some messages to Gong, as the command does; the target after its end."""
     target = TargetGong(config=dict(config))
+    target.clock = Hasty()
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     target.check()
     try:
