@@ -168,12 +168,17 @@ class Sandbox:
         ready(self)
         self._make_server().run(sockets=[listener])
 
-    def stop(self) -> None:
-        """Stop listening."""
+    def stop(self, *, wait: bool = True) -> None:
+        """Stop listening.
+
+        Args:
+            wait: until it has; else that is the case a fifth of a second later.
+        """
         if self._server and self._thread:
             self._server.should_exit = True
             self._server.force_exit = True
-            self._thread.join(timeout=10)
+            if wait:
+                self._thread.join(timeout=10)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -184,7 +189,7 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.stop(wait=False)
 
     def _listen(self) -> socket.socket:
         host, port = self._address

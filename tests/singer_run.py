@@ -6,6 +6,8 @@ import copy
 from collections import defaultdict
 from typing import Any
 
+from singer_sdk.contrib.msgspec import MsgSpecWriter, decoder
+
 from tap_gong.tap import TapGong
 
 
@@ -13,17 +15,25 @@ class Output:
     """Collects a tap's messages, as a target on the other end of the pipe would see them."""
 
     def __init__(self, *, break_after: int | None = None) -> None:
-        self.messages: list[dict[str, Any]] = []
+        self.lines: list[bytes] = []
+        self._read: list[dict[str, Any]] = []
         self.break_after = break_after
         self.failed: list[str] = []
         self.unknown_fields: dict[str, list[str]] = {}
 
     def write_message(self, message: Any) -> None:
-        if self.break_after is not None and len(self.messages) >= self.break_after:
+        if self.break_after is not None and len(self.lines) >= self.break_after:
             raise BrokenPipeError
-        self.messages.append(copy.deepcopy(message.to_dict()))
+        self.lines.append(bytes(MsgSpecWriter().format_message(message)))
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """All messages."""
+        self._read += [decoder.decode(line) for line in self.lines[len(self._read) :]]
+        return self._read
 
     def of(self, kind: str) -> list[dict[str, Any]]:
+        """The messages of a type."""
         return [message for message in self.messages if message["type"] == kind]
 
     @property
