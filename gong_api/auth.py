@@ -108,17 +108,25 @@ class OAuth(AuthBase):
         Raises:
             GongError: as `refresh`.
         """
-        if self._clock.now().timestamp() >= self._tokens.expires_at - _EXPIRY_MARGIN:
-            self.refresh()
+        token = self._tokens
+        if self._clock.now().timestamp() >= token.expires_at - _EXPIRY_MARGIN:
+            self.refresh(token.access_token)
 
-    def refresh(self) -> None:
-        """Replace the access token in use, unless another process already has.
+    @property
+    def access_token(self) -> str:
+        """The token in use."""
+        return self._tokens.access_token
+
+    def refresh(self, refused: str) -> None:
+        """Replace the access token in use, unless another thread or process already has.
+
+        Args:
+            refused: the token that is of no use any more.
 
         Raises:
             SettingsError: Gong no longer accepts the refresh token, or the file cannot be written.
             Unreachable: the token endpoint did not answer; the token may or may not be spent.
         """
-        refused = self._tokens.access_token
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(f"{self._path}.lock", timeout=2 * _REFRESH_TIMEOUT):

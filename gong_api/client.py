@@ -6,18 +6,20 @@ policy.
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
+from requests.adapters import HTTPAdapter
 
 from gong_api.auth import OAuth
 from gong_api.errors import BadCredentials, MissingList, Unreachable, refusal
-from gong_api.operation import Page
+from gong_api.operation import Page, Sheet
 from gong_api.retries import (
     Transient,
     is_transient,
@@ -38,8 +40,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("gong_api")
 
 # Ids beyond 2^53 and amounts keep their exact value: integers are unbounded, fractions decimal.
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_skimmer = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder(decimal_format="number")
+
+# An answer without a body, and how much of a list tells it from the next one.
+_NOTHING = b"{}"
+_BEGINNING = 4096
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class GongClient:
         timeout: seconds, to connect and between bytes.
         user_agent: how we introduce ourselves.
         follows_token: use the host that an OAuth token answer names instead of `base_url`.
+        connections: how many threads may send at once.
     """
 
     def __init__(
@@ -84,6 +94,7 @@ class GongClient:
         timeout: float,
         user_agent: str,
         follows_token: bool = False,
+        connections: int = 1,
     ) -> None:
         self._follows_token = follows_token
         self.base_url = base_url
@@ -93,6 +104,7 @@ class GongClient:
         self._auth = auth
         self._timeout = timeout
         self._session = requests.Session()
+        self._session.mount(base_url, HTTPAdapter(pool_maxsize=connections))
         self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
         # Credentials come from the settings alone, never from ~/.netrc.
         self._session.auth = auth
@@ -128,21 +140,27 @@ class GongClient:
             LimitReached: the quota is used up; stop and run again later.
         """
         if content is None and body is not None:
-            encoded = Content(_encoder.encode(body), "application/json")
+            encoded = _encoded(body)
 
             def content() -> Content:
                 return encoded
 
         def attempt() -> dict[str, Any]:
-            return self._attempt(method, path, params, content() if content else None, headers)
+            response = self._attempt(method, path, params, content() if content else None, headers)
+            return self._read(response, _decode)
 
+        return self._answer(attempt, repeatable=repeatable)
+
+    def _answer(self, attempt: Callable[[], _T], *, repeatable: bool = True) -> _T:
+        auth = self._auth
+        if not isinstance(auth, OAuth):
+            return self.retries.call(attempt, repeatable=repeatable)
+        token = auth.access_token
         try:
             return self.retries.call(attempt, repeatable=repeatable)
         except BadCredentials:
-            if not isinstance(self._auth, OAuth):
-                raise
             # The token may have been revoked or outlived; a fresh one gets one chance.
-            self._auth.refresh()
+            auth.refresh(token)
             return self.retries.call(attempt, repeatable=repeatable)
 
     def pages(
@@ -168,30 +186,44 @@ class GongClient:
             RepeatedPage: a page came back twice, or with the cursor that led to it.
             GongError: as `request`.
         """
+        for sheet in self.sheets(operation, path=path, params=params, body=body):
+            yield read_sheet(sheet)
+
+    def sheets(
+        self,
+        operation: Operation,
+        *,
+        path: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Iterator[Sheet]:
+        """The same pages as they arrive, known to be JSON but not yet read."""
         url = operation.path.format_map(path or {})
+        is_get = operation.method == "GET"
         cursor: str | None = None
-        previous = b""
+        previous: bytes | None = None
         seen: set[str] = set()
         while True:
             turn = {"cursor": cursor} if cursor else {}
-            if operation.method == "GET":
-                answer = self.request("GET", url, params={**(params or {}), **turn})
-            else:
-                answer = self.request(
-                    operation.method, url, params=params, body={**(body or {}), **turn}
-                )
-            page = _page(answer, operation)
-            # Taken before the page is handed out: its rows may be changed in place.
-            first = msgspec.json.encode(page.records[:1])
-            if page.cursor in seen or (cursor and page.records and first == previous):
+            asked = {**(params or {}), **turn} if is_get else params
+            content = None if is_get else _encoded({**(body or {}), **turn})
+
+            def attempt(
+                asked: Mapping[str, Any] | None = asked, content: Content | None = content
+            ) -> Sheet:
+                response = self._attempt(operation.method, url, asked, content, None)
+                return self._read(response, functools.partial(_skim, operation))
+
+            sheet = self._answer(attempt)
+            is_repeated = cursor and sheet.begins != b"[]" and sheet.begins == previous
+            if sheet.cursor in seen or is_repeated:
                 msg = f"{operation} answers with the same page again and again; stopped"
                 raise RepeatedPage(msg)
-            yield page
-            cursor = page.cursor
+            yield sheet
+            cursor, previous = sheet.cursor, sheet.begins
             if not cursor:
                 return
             seen.add(cursor)
-            previous = first
 
     def close(self) -> None:
         """Give the pooled connections back."""
@@ -204,9 +236,8 @@ class GongClient:
         params: Mapping[str, Any] | None,
         content: Content | None,
         headers: Mapping[str, str] | None,
-    ) -> dict[str, Any]:
+    ) -> requests.Response:
         kind = {} if content is None else {"Content-Type": content.kind}
-        self.limiter.take()
         url = self._base_url() + path
         prepared = self._session.prepare_request(
             requests.Request(
@@ -217,6 +248,7 @@ class GongClient:
                 headers={**(headers or {}), **kind},
             )
         )
+        self.limiter.take()
         try:
             # A redirect to another host would lose the credentials or leak them.
             response = self._session.send(prepared, timeout=self._timeout, allow_redirects=False)
@@ -228,8 +260,11 @@ class GongClient:
             raise Unreachable(_redirected(response))
         if response.status_code >= 400:
             raise refusal(response)
+        return response
+
+    def _read(self, response: requests.Response, read: Callable[[requests.Response], _T]) -> _T:
         try:
-            answer = _decode(response)
+            answer = read(response)
         except Transient as failure:
             raise self._unless_stranger(failure) from failure.__cause__
         self._met = True
@@ -252,23 +287,65 @@ class GongClient:
         return failure if self._met or not failure.looks_permanent else failure.outcome
 
 
+def _encoded(body: Any) -> Content:
+    return Content(_encoder.encode(body), "application/json")
+
+
 def _decode(response: requests.Response) -> dict[str, Any]:
-    if response.status_code == 204:
-        return {}
+    """The whole answer."""
+    return _parsed(response, _decoder)
+
+
+def _parsed(
+    response: requests.Response, decoder: msgspec.json.Decoder[dict[str, Any]]
+) -> dict[str, Any]:
     try:
-        answer = _decoder.decode(response.content)
+        return decoder.decode(_NOTHING if response.status_code == 204 else response.content)
+    except msgspec.ValidationError as error:
+        msg = f"{urlsplit(response.url).netloc} answered JSON that is not Gong's; check api_url"
+        raise Unreachable(msg) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         host = urlsplit(response.url).netloc
         kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
         msg = f"{host} answered {response.status_code} with {kind} that is not JSON; check api_url"
         raise Transient(Unreachable(msg), looks_permanent=kind == "text/html") from error
-    if not isinstance(answer, dict):
-        msg = f"{urlsplit(response.url).netloc} answered JSON that is not Gong's; check api_url"
-        raise Unreachable(msg)
-    return answer
 
 
-def _page(answer: dict[str, Any], operation: Operation) -> Page:
+def _paging(member: msgspec.Raw | None) -> dict[str, Any]:
+    """The member `records` of an answer; what else may be there says nothing of pages."""
+    try:
+        return {} if member is None else _decoder.decode(member)
+    except msgspec.ValidationError:
+        return {}
+
+
+def _skim(operation: Operation, response: requests.Response) -> Sheet:
+    """What the answer of a list says of itself; that it is JSON is certain then."""
+    members = _parsed(response, _skimmer)
+    paging = _paging(members.get("records"))
+    rows = members.get(operation.records.partition(".")[0], b"")
+    return Sheet(
+        operation,
+        response.content or _NOTHING,
+        total=paging.get("totalRecords"),
+        cursor=paging.get("cursor") or None,
+        begins=bytes(memoryview(rows)[:_BEGINNING]),
+    )
+
+
+def read_sheet(sheet: Sheet) -> Page:
+    """The page that a sheet holds.
+
+    Raises:
+        MissingList: its list is not there.
+        Unreachable: it is none of Gong's.
+    """
+    operation = sheet.operation
+    try:
+        answer = _decoder.decode(sheet.content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        msg = f"{operation} answered text that cannot be read: {error}; check api_url"
+        raise Unreachable(msg) from error
     records: Any = answer
     for name in operation.records.split("."):
         records = records.get(name, ...) if isinstance(records, dict) else ...
@@ -280,13 +357,7 @@ def _page(answer: dict[str, Any], operation: Operation) -> Page:
             raise MissingList(msg)
         msg = f"{operation} answered without its list of {operation.records}; check api_url"
         raise Unreachable(msg)
-    paging = answer.get("records") or {}
-    return Page(
-        records=records or [],
-        total=paging.get("totalRecords"),
-        cursor=paging.get("cursor") or None,
-        answer=answer,
-    )
+    return Page(records=records or [], total=sheet.total, cursor=sheet.cursor, answer=answer)
 
 
 def _redirected(response: requests.Response) -> str:

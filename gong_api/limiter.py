@@ -1,24 +1,72 @@
-"""The request limiter: no more requests a second, nor in a run, than the company's quota allows.
+"""The request limiter: no more requests a second, nor a day, than the company's quota allows.
 
 Gong counts 3 requests a second and 10,000 a day per company (API: rate limits). Every attempt
 counts, retries too.
+
+A turn is reserved ahead and then waited for, so that whoever asked first goes first: threads of
+one process, and processes that share a store.
 """
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+import threading
+from datetime import timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
-from pyrate_limiter import InMemoryBucket, MonotonicClock, Rate, RateItem
+import filelock
+from pyrate_limiter import (
+    InMemoryBucket,
+    MonotonicClock,
+    Rate,
+    RateItem,
+    RedisBucket,
+    SQLiteBucket,
+    WallClock,
+)
 
-from gong_api.errors import LimitReached
+from gong_api.errors import LimitReached, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyrate_limiter import AbstractBucket
+
     from gong_api.clock import Clock
+
+MEMORY = "memory"
 
 # Gong counts arrivals, we count departures: a request that travels slower than the one three
 # places behind it must not make four arrive within the second.
 _JITTER_MS = 30
+# Two requests of one day are never so far apart, two of different days always are.
+_ONE_DAY_MS = 24 * 60 * 60 * 1000 - 1
+
+
+class Store(Protocol):
+    """Where the turns that were given are remembered.
+
+    Attributes:
+        is_shared: other processes take turns of it too.
+    """
+
+    is_shared: bool
+
+    def bucket(self, name: str, rate: Rate) -> AbstractBucket:
+        """The turns of one kind."""
+        ...
+
+    def now(self) -> int:
+        """Milliseconds on the clock that its turns are counted by."""
+        ...
+
+    def locked(self) -> contextlib.AbstractContextManager[Any]:
+        """While entered, no other process takes a turn."""
+        ...
 
 
 class RequestLimiter:
@@ -26,48 +74,255 @@ class RequestLimiter:
 
     Args:
         per_second: requests a second, 0 for no limit.
-        budget: requests this run may make, 0 for no limit.
+        budget: requests that may be made, 0 for no limit: in this run, or with a shared store in
+            the UTC day by all processes together.
         clock: waits are slept on it.
+        store: remembers the turns that were given; default this process's memory.
 
     Attributes:
         used: requests let through.
-        waited: seconds spent waiting.
+        waited: seconds spent waiting, of all threads together.
     """
 
-    def __init__(self, *, per_second: float, budget: int, clock: Clock) -> None:
-        self._bucket = InMemoryBucket([_rate(per_second)]) if per_second else None
-        self._monotonic = MonotonicClock()
+    def __init__(
+        self, *, per_second: float, budget: int, clock: Clock, store: Store | None = None
+    ) -> None:
+        self._store = store or MemoryStore()
+        self._bucket = self._store.bucket("turns", _rate(per_second)) if per_second else None
+        self._day: AbstractBucket | None = None
+        if budget and self._store.is_shared:
+            self._day = self._store.bucket("day", Rate(budget, _ONE_DAY_MS))
         self._budget = budget
         self._clock = clock
+        self._lock = threading.Lock()
+        self._held = threading.local()
         self.used = 0
         self.waited = 0.0
+
+    @property
+    def left(self) -> float:
+        """Requests of the budget that are left, as far as this process knows; may be infinite."""
+        return self._budget - self.used if self._budget else float("inf")
+
+    def hold(self) -> None:
+        """Wait for a turn now that this thread's next request takes at once.
+
+        Raises:
+            LimitReached: the budget is used up.
+        """
+        self.take()
+        self._held.turn = True
+
+    def give_back(self) -> None:
+        """The turn that this thread holds, if it does, is not needed after all."""
+        if getattr(self._held, "turn", False):
+            self._held.turn = False
+            with self._lock:
+                self.used -= 1
 
     def take(self) -> None:
         """Wait for the next request's turn.
 
         Raises:
-            LimitReached: the run's budget is used up.
+            LimitReached: the budget is used up.
         """
-        if self._budget and self.used >= self._budget:
-            msg = (
-                f"daily_request_budget is used up ({self.used} requests); what was read is kept, "
-                "run again when the quota is renewed or raise the setting"
-            )
-            raise LimitReached(msg)
-        if self._bucket:
-            self._wait(self._bucket)
-        self.used += 1
-
-    def _wait(self, bucket: InMemoryBucket) -> None:
-        while True:
-            turn = RateItem("request", self._monotonic.now())
-            bucket.leak(turn.timestamp)
-            if bucket.put(turn):
-                return
-            wait = bucket.waiting(turn)
-            seconds = max(1, wait if isinstance(wait, int) else 0) / 1000
-            self._clock.sleep(seconds)
+        if getattr(self._held, "turn", False):
+            self._held.turn = False
+            return
+        with self._lock:
+            seconds = self._reserve()
+            self.used += 1
             self.waited += seconds
+        if seconds:
+            self._clock.sleep(seconds)
+
+    def _reserve(self) -> float:
+        """Seconds until the turn that is now ours."""
+        if self._budget and not self._day and self.used >= self._budget:
+            raise LimitReached(_used_up(f"{self.used} requests in this run"))
+        if not self._bucket and not self._day:
+            return 0.0
+        with self._store.locked():
+            if self._day:
+                self._count_day(self._day)
+            if not self._bucket:
+                return 0.0
+            now = self._store.now()
+            self._bucket.leak(now)
+            turn = RateItem("request", now)
+            while not self._bucket.put(turn):
+                wait = self._bucket.waiting(turn)
+                turn = RateItem(
+                    "request", turn.timestamp + max(1, wait if isinstance(wait, int) else 0)
+                )
+            return (turn.timestamp - now) / 1000
+
+    def _count_day(self, day: AbstractBucket) -> None:
+        now = self._clock.now()
+        # All requests of a day share an instant, so that the day before is over with it.
+        midnight = RateItem("request", int(now.start_of("day").timestamp() * 1000))
+        day.leak(midnight.timestamp)
+        if not day.put(midnight):
+            left = now.add(days=1).start_of("day") - now
+            hours = timedelta(seconds=int(left.total_seconds()))
+            msg = f"{self._budget} requests of all processes today, which ends in {hours} (UTC)"
+            raise LimitReached(_used_up(msg), seconds=left.total_seconds())
+
+
+class MemoryStore:
+    """This process's own."""
+
+    is_shared = False
+
+    def __init__(self) -> None:
+        self._clock = MonotonicClock()
+
+    def bucket(self, name: str, rate: Rate) -> AbstractBucket:  # noqa: ARG002
+        """The turns of one kind."""
+        return InMemoryBucket([rate])
+
+    def now(self) -> int:
+        """Milliseconds since some instant."""
+        return self._clock.now()
+
+    def locked(self) -> contextlib.AbstractContextManager[Any]:
+        """Nothing to lock: no other process knows of it."""
+        return contextlib.nullcontext()
+
+
+class SqliteStore:
+    """A file that several processes of one machine share.
+
+    Args:
+        path: of the file; it is made if it is not there.
+        company: whose quota it is; companies may share a file.
+    """
+
+    is_shared = True
+
+    def __init__(self, path: Path, company: str) -> None:
+        self._path = path
+        self._company = company
+        self._lock = filelock.FileLock(f"{path}.lock")
+        self._clock = WallClock()
+
+    def bucket(self, name: str, rate: Rate) -> AbstractBucket:
+        """The turns of one kind.
+
+        Raises:
+            SettingsError: the file cannot be written, or is something else.
+        """
+        with self._complaining():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._lock:
+                return SQLiteBucket.init_from_file(
+                    [rate], table=f"{name}_{self._company}", db_path=str(self._path)
+                )
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return self._clock.now()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Others wait for the lock file beside the store."""
+        with self._complaining(), self._lock:
+            yield
+
+    @contextlib.contextmanager
+    def _complaining(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            msg = f"rate_limit_store sqlite:///{self._path} cannot be used: {reason}"
+            raise SettingsError(msg) from error
+
+
+class RedisStore:
+    """A Redis server that several machines share.
+
+    Args:
+        url: `redis://…`, as its client takes it.
+        company: whose quota it is; companies may share a server.
+
+    Raises:
+        SettingsError: its client is not installed, or the server cannot be reached.
+    """
+
+    is_shared = True
+
+    def __init__(self, url: str, company: str) -> None:
+        # Imported here: an extra that few need.
+        try:
+            import redis  # noqa: PLC0415
+        except ImportError as error:
+            msg = "rate_limit_store redis://… needs the extra: pip install 'gong-singer[redis]'"
+            raise SettingsError(msg) from error
+        self._errors = redis.RedisError, ValueError
+        self._host = urlsplit(url).hostname
+        self._company = company
+        with self._complaining():
+            self._redis = redis.Redis.from_url(url, socket_timeout=10, health_check_interval=30)
+            self._redis.ping()
+
+    def bucket(self, name: str, rate: Rate) -> AbstractBucket:
+        """The turns of one kind."""
+        bucket: AbstractBucket = RedisBucket.init(
+            [rate], self._redis, f"gong-singer:{self._company}:{name}"
+        )
+        return bucket
+
+    def now(self) -> int:
+        """Milliseconds since the epoch by the server, since clocks of machines differ."""
+        seconds, microseconds = self._redis.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Others wait; a lock whose holder died falls open after a while."""
+        name = f"gong-singer:{self._company}:lock"
+        with self._complaining(), self._redis.lock(name, timeout=5, sleep=0.01):
+            yield
+
+    @contextlib.contextmanager
+    def _complaining(self) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            msg = f"rate_limit_store: the Redis server at {self._host} cannot be used: {error}"
+            raise SettingsError(msg) from error
+
+
+def store(setting: str, company: str) -> Store:
+    """The store that `rate_limit_store` names.
+
+    Args:
+        setting: `memory`, `sqlite:///path` or `redis://…`.
+        company: tells companies apart that share a server.
+
+    Raises:
+        SettingsError: it is none of these, or cannot be used.
+    """
+    scheme, _, rest = setting.partition("://")
+    if setting == MEMORY:
+        return MemoryStore()
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return SqliteStore(Path(rest[1:]), company)
+    if scheme in {"redis", "rediss"} and rest:
+        return RedisStore(setting, company)
+    msg = (
+        "rate_limit_store must be memory, sqlite:///path/to/file or redis://host:6379/0, not "
+        f"{scheme!r}"
+    )
+    raise SettingsError(msg)
+
+
+def _used_up(what: str) -> str:
+    return (
+        f"daily_request_budget is used up ({what}); what was read is kept, "
+        "run again when the quota is renewed or raise the setting"
+    )
 
 
 def _rate(per_second: float) -> Rate:

@@ -43,3 +43,22 @@ class Page:
     total: int | None
     cursor: str | None
     answer: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page as it arrived: so it takes a fifth of the memory that its rows will.
+
+    Attributes:
+        operation: what was called.
+        content: the answer.
+        total: as `Page.total`.
+        cursor: as `Page.cursor`.
+        begins: its list of rows, the first few thousand bytes.
+    """
+
+    operation: Operation
+    content: bytes
+    total: int | None
+    cursor: str | None
+    begins: bytes

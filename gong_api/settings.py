@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
@@ -13,7 +14,7 @@ from gong_api import __version__
 from gong_api.auth import OAuth
 from gong_api.client import GongClient
 from gong_api.errors import SettingsError
-from gong_api.limiter import RequestLimiter
+from gong_api.limiter import MEMORY, RequestLimiter, store
 from gong_api.retries import RetryPolicy
 
 if TYPE_CHECKING:
@@ -119,6 +120,17 @@ CONNECTION: tuple[th.Property[Any], ...] = (
         description="Seconds; a longer `Retry-After` stops the run cleanly, state written",
     ),
     th.Property(
+        "rate_limit_store",
+        th.StringType,
+        default=MEMORY,
+        secret=True,
+        title="Rate limit store",
+        description=(
+            "Where turns are counted: memory (this process), sqlite:///path (all processes of this "
+            "machine that name it), redis://host:6379/0 (several machines)"
+        ),
+    ),
+    th.Property(
         "max_retries",
         th.IntegerType(minimum=0),
         default=8,
@@ -172,6 +184,7 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
             per_second=number(settings, "requests_per_second"),
             budget=settings["daily_request_budget"],
             clock=clock,
+            store=store(settings["rate_limit_store"], _company(settings)),
         ),
         retries=RetryPolicy(
             max_retries=settings["max_retries"],
@@ -181,6 +194,7 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
         clock=clock,
         timeout=number(settings, "request_timeout"),
         user_agent=settings["user_agent"],
+        connections=settings.get("concurrency", 1),
     )
 
 
@@ -254,6 +268,13 @@ def _auth(settings: Mapping[str, Any], clock: Clock) -> AuthBase:
         "OAuth), or try api_url: sandbox, which needs none"
     )
     raise SettingsError(msg)
+
+
+def _company(settings: Mapping[str, Any]) -> str:
+    """What tells the quota of a company from that of another: its own host, else its key."""
+    host = checked_url(settings["api_url"])
+    named = settings.get("access_key") or settings.get("client_id") or ""
+    return hashlib.sha256((f"{host} {named}" if host == GONG else host).encode()).hexdigest()[:16]
 
 
 def _secret(settings: Mapping[str, Any], name: str) -> str:

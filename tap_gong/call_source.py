@@ -94,9 +94,9 @@ class CallSource(Source):
     def by_id(self, call_ids: list[str], report: StreamReport) -> Iterator[dict[str, Any]]:
         """Calls as Gong answers them, whatever the filters; unknown ids are left out."""
         if self.operation is CALLS_EXTENSIVE:
-            for ids in chunks(call_ids):
+            for ids in self.lots(call_ids):
                 arguments = self.arguments({"callIds": ids})
-                for page in read(self._tap.client, report, self.operation, **arguments):
+                for page in read(self._tap.ahead, report, self.operation, **arguments):
                     report.seen += len(page.records)
                     yield from page.records
             return
@@ -113,7 +113,7 @@ class CallSource(Source):
         selector = content_selector(["parties"], "None", [])
         for ids in chunks(call_ids):
             arguments = request(CALLS_EXTENSIVE, {"callIds": ids}, selector)
-            for page in read(self._tap.client, report, CALLS_EXTENSIVE, **arguments):
+            for page in read(self._tap.ahead, report, CALLS_EXTENSIVE, **arguments):
                 for call in map(hoisted, page.records):
                     found[str(call.get("id"))] = speakers_of(call)
         return found
@@ -146,7 +146,7 @@ class CallSource(Source):
     ) -> Iterator[Record]:
         for part in self._tap.lists.workspace_filters:
             filters = {**time_filter(window), **part, **user_filter(operation, self.run.user_ids)}
-            for page in read(self._tap.client, report, operation, **request(operation, filters)):
+            for page in read(self._tap.ahead, report, operation, **request(operation, filters)):
                 for call in map(hoisted, page.records):
                     if call.get("id") and is_wanted(call, self.run.filters):
                         yield call

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from tap_gong.windows import Slices, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pendulum
 
 PERIODS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
@@ -52,23 +52,24 @@ class PeriodSlices(Slices):
         self._zone = zone
         self._count = count
 
-    def __iter__(self) -> Iterator[Window]:
-        while self._start < self._end:
-            end = later(self._start, self._period, self._count, self._zone)
-            yield Window(self._start, min(end, self._end))
+    @override
+    def end_of(self, start: pendulum.DateTime) -> pendulum.DateTime:
+        return later(start, self._period, self._count, self._zone)
 
-    def finished(self, window: Window, records: int) -> None:  # noqa: ARG002
-        """The window is done."""
-        self._start = window.end
+    @override
+    def finished(self, window: Window, records: int) -> None:
+        self._planned.popleft()
+        self._span = Window(window.end, self._span.end)
 
+    @override
     def may_cut(self, window: Window) -> bool:
-        """Whether a window holds more than one period."""
         return later(window.start, self._period, 1, self._zone) < window.end
 
-    def too_full(self, window: Window, records: int) -> None:  # noqa: ARG002
-        """The window announces more than one chain of pages should carry: make it shorter."""
+    @override
+    def too_full(self, window: Window, records: int) -> None:
         self.took_too_long(window)
 
-    def took_too_long(self, window: Window) -> None:  # noqa: ARG002
-        """The window's cursor expired: read it again in halves."""
+    @override
+    def took_too_long(self, window: Window) -> None:
         self._count = max(1, self._count // 2)
+        self._cut(window)

@@ -9,13 +9,13 @@ from gong_api.errors import NothingFound
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gong_api.client import GongClient
     from gong_api.operation import Operation, Page
+    from tap_gong.read_ahead import ReadAhead
     from tap_gong.report import StreamReport
 
 
 def read(
-    client: GongClient,
+    ahead: ReadAhead,
     report: StreamReport,
     operation: Operation,
     *,
@@ -26,11 +26,11 @@ def read(
     """Pages of an operation; none where nothing matches the filters.
 
     Raises:
-        GongError: as `GongClient.pages`.
+        GongError: as `ReadAhead.pages`.
     """
     report.requests += 1
     try:
-        for page in client.pages(operation, path=path, params=params, body=body):
+        for page in ahead.pages(operation, path=path, params=params, body=body):
             yield page
             report.requests += bool(page.cursor)
     except NothingFound:

@@ -123,6 +123,16 @@ SETTINGS = th.PropertiesList(
         description="`exclude` leaves out calls marked private in Gong, and their transcripts",
     ),
     th.Property(
+        "concurrency",
+        th.IntegerType(minimum=1, maximum=100),
+        default=10,
+        title="Concurrency",
+        description=(
+            "Requests in flight at most; how many a second is for `requests_per_second` to say. "
+            "1 reads nothing ahead"
+        ),
+    ),
+    th.Property(
         "max_records",
         th.IntegerType(minimum=1),
         title="Most records",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-from pendulum.tz.exceptions import InvalidTimezone
 
 from gong_api.errors import GongError, MissingScope, NothingFound, SettingsError
 from tap_gong.call_source import call_time, hoisted, request
@@ -31,12 +31,14 @@ from tap_gong.windows import Window, time_filter, told_instant
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gong_api.client import GongClient
     from gong_api.operation import Operation, Page
+    from tap_gong.read_ahead import ReadAhead
     from tap_gong.run import Run
 
 # Gong was founded in 2015: nothing it recorded is older, an imported recording hardly is.
 BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
+# Where to cut a span of this length or more into windows is worth a request.
+_WORTH_COUNTING = timedelta(days=14)
 
 
 class Undetermined(GongError):
@@ -62,15 +64,15 @@ class SharedLists:
     """What several streams fan out over or filter by, read once in a run.
 
     Args:
-        client: the connection.
+        ahead: where lists are read from.
         run: the range and the filters of the run.
 
     Attributes:
         requests: pages of lists asked for so far.
     """
 
-    def __init__(self, client: GongClient, run: Run) -> None:
-        self._client = client
+    def __init__(self, ahead: ReadAhead, run: Run) -> None:
+        self._ahead = ahead
         self._run = run
         self._workspace_ids = run.workspace_ids
         self.requests = 0
@@ -130,8 +132,7 @@ class SharedLists:
         """
         return [
             {**folder, "workspaceId": workspace.get("workspaceId")}
-            for workspace in self.each_workspace
-            for folder in self._read(LIBRARY_FOLDERS, params=workspace)
+            for workspace, folder in self._read_each(LIBRARY_FOLDERS, self.each_workspace)
         ]
 
     @cached_property
@@ -139,8 +140,7 @@ class SharedLists:
         """The permission profiles of each workspace, with the workspace's id added."""
         return [
             {**profile, "workspaceId": workspace.get("workspaceId")}
-            for workspace in self.each_workspace
-            for profile in self._read(PERMISSION_PROFILES, params=workspace)
+            for workspace, profile in self._read_each(PERMISSION_PROFILES, self.each_workspace)
         ]
 
     @cached_property
@@ -156,11 +156,7 @@ class SharedLists:
     @cached_property
     def trackers(self) -> list[dict[str, Any]]:
         """The keyword trackers of the wanted workspaces."""
-        return [
-            tracker
-            for workspace in self.workspace_filters
-            for tracker in self._read(TRACKERS, params=workspace)
-        ]
+        return [tracker for _, tracker in self._read_each(TRACKERS, self.workspace_filters)]
 
     @cached_property
     def crm_integrations(self) -> list[dict[str, Any]]:
@@ -176,10 +172,13 @@ class SharedLists:
     def flows(self) -> list[dict[str, Any]]:
         """Every flow that somebody sees, once: a request for each active user."""
         found: dict[str, dict[str, Any]] = {}
-        for email in self.owner_emails:
-            for workspace in self.workspace_filters:
-                for flow in self._read(FLOWS, params={"flowOwnerEmail": email, **workspace}):
-                    found.setdefault(str(flow.get("id")), flow)
+        asked = [
+            {"flowOwnerEmail": email, **workspace}
+            for email in self.owner_emails
+            for workspace in self.workspace_filters
+        ]
+        for _, flow in self._read_each(FLOWS, asked):
+            found.setdefault(str(flow.get("id")), flow)
         return list(found.values())
 
     @property
@@ -203,10 +202,10 @@ class SharedLists:
         body = {"filter": {**days, "toDate": last.to_date_string()}}
         for operation in (ACTIVITY_AGGREGATE, INTERACTION_STATS):
             try:
-                page = next(iter(self._client.pages(operation, body=body)))
-                zone = str(page.answer["timeZone"])
+                page = self._ahead.first_page(operation, body=body)
+                zone = str(page.answer["timeZone"]) if page else ""
                 pendulum.timezone(zone)
-            except (NothingFound, MissingScope, KeyError, InvalidTimezone):
+            except (MissingScope, KeyError, ValueError):
                 continue
             return zone
         return "Etc/GMT+12"
@@ -245,7 +244,7 @@ class SharedLists:
         body = {"filter": span, "aggregationPeriod": "MONTH"}
         starts: list[pendulum.DateTime] = []
         try:
-            for page in self._client.pages(ACTIVITY_BY_PERIOD, body=body):
+            for page in self._ahead.pages(ACTIVITY_BY_PERIOD, body=body):
                 for user in page.records:
                     for month in user.get("userAggregateActivity") or []:
                         start = told_instant(month.get("fromDate"))
@@ -263,7 +262,7 @@ class SharedLists:
 
     def _history_by(self, operation: Operation) -> History:
         start, calls = self._run.end, None
-        while page := self._first_page(operation, Window(BEFORE_ALL_CALLS, start)):
+        while page := self._first_calls(operation, Window(BEFORE_ALL_CALLS, start)):
             calls = page.total if calls is None else calls
             earliest = min((call_time(hoisted(call)) for call in page.records), default=start)
             if earliest >= start:
@@ -271,23 +270,42 @@ class SharedLists:
             start = earliest
         return History(start, calls or 0)
 
-    def _first_page(self, operation: Operation, window: Window) -> Page | None:
-        try:
-            return next(self._client.pages(operation, **request(operation, time_filter(window))))
-        except NothingFound:
-            return None
+    def _first_calls(self, operation: Operation, window: Window) -> Page | None:
+        return self._ahead.first_page(operation, **request(operation, time_filter(window)))
 
     def expected_calls(self, span: Window) -> int | None:
-        """About how many calls a span holds, if the history has been asked for in this run."""
+        """About how many calls a span holds: by the history, or asked for where it is long."""
         history = self.__dict__.get("history")
-        if history is None or history.calls is None or span.start < history.start:
+        if history is not None and history.calls is not None and span.start >= history.start:
+            whole = Window(history.start, self._run.end)
+            return round(history.calls * (span.length / whole.length)) if whole.length else 0
+        return self._count_calls(span) if span.length > _WORTH_COUNTING else None
+
+    def _count_calls(self, span: Window) -> int | None:
+        try:
+            page = self._first_calls(self._run.calls, span)
+        except GongError as error:
+            # Windows find out.
+            if not error.concerns_operation:
+                raise
             return None
-        whole = Window(history.start, self._run.end)
-        return round(history.calls * (span.length / whole.length)) if whole.length else 0
+        return page.total if page else 0
 
     def _read(
         self, operation: Operation, params: dict[str, str] | None = None
     ) -> Iterator[dict[str, Any]]:
-        for page in self._client.pages(operation, params=params):
+        for page in self._ahead.pages(operation, params=params):
             self.requests += 1
             yield from page.records
+
+    def _read_each(
+        self, operation: Operation, asked: list[dict[str, str]]
+    ) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
+        """The rows of several lists, each with the parameters that it was asked for with."""
+        for number, params in enumerate(asked):
+            if number:
+                # What the first was refused, the others would be too.
+                for coming in asked[number : number + self._ahead.concurrency]:
+                    self._ahead.begin(operation, params=coming)
+            for row in self._read(operation, params=params):
+                yield params, row

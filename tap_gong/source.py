@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tap_gong.cost import Cost
 from tap_gong.reading import read
 from tap_gong.report import StreamReport
-from tap_gong.windows import TOO_FULL, Slices, Window, count_windows, time_filter
+from tap_gong.run import chunks
+from tap_gong.windows import (
+    Slices,
+    Window,
+    affordable,
+    count_windows,
+    time_filter,
+    too_full,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -92,10 +100,23 @@ class Source:
         """The pages of one window, of all workspaces that are asked for."""
         for filters in self.window_filters(window):
             for page in self.filtered_pages(filters):
-                if may_cut and (page.total or 0) > TOO_FULL:
+                if may_cut and (page.total or 0) > too_full(self._tap.client.limiter.left):
                     raise TooFull(page.total or 0)
                 may_cut = False
                 yield page
+
+    def begin_window(self, window: Window) -> None:
+        """Have the pages of a window fetched that will be read soon."""
+        most = too_full(self._tap.client.limiter.left)
+        for filters in self.window_filters(window):
+            self._tap.ahead.begin(self.operation, **self.arguments(filters), most=most)
+
+    def lots(self, call_ids: Iterable[str]) -> list[list[str]]:
+        """Ids in lots that fit a request each, all of them begun."""
+        lots = list(chunks(call_ids))
+        for ids in lots:
+            self._tap.ahead.begin(self.operation, **self.arguments({"callIds": ids}))
+        return lots
 
     def window_filters(self, window: Window) -> Iterator[Mapping[str, Any]]:
         """The filters that together cover a window, a chain of pages each."""
@@ -105,7 +126,7 @@ class Source:
     def filtered_pages(self, filters: Mapping[str, Any]) -> Iterator[Page]:
         """The pages that match a filter; counts what they announce and hold."""
         report = self.report
-        pages = read(self._tap.client, report, self.operation, **self.arguments(filters))
+        pages = read(self._tap.ahead, report, self.operation, **self.arguments(filters))
         for number, page in enumerate(pages):
             if number == 0:
                 self.announced += page.total or 0
@@ -148,7 +169,9 @@ class Source:
 
     def slices(self, span: Window, cuts: Iterable[pendulum.DateTime]) -> Slices:
         """The windows that a span is read in."""
-        return Slices(span, cuts=cuts, expected=self.expected_records(span))
+        # However small the budget, a window must fit into it, or runs would get nowhere.
+        most = affordable(self._tap.client.limiter.left)
+        return Slices(span, cuts=cuts, expected=self.expected_records(span), most=most)
 
     def begin(self, wanted: pendulum.DateTime | None) -> pendulum.DateTime:
         """Where windows begin when records are wanted from an instant on, None for all."""
@@ -182,6 +205,7 @@ class Source:
         """How many records a span holds, as the first pages announce it."""
         total = 0
         for filters in self.window_filters(span):
-            page = next(iter(self.filtered_pages(filters)), None)
+            self.report.requests += 1
+            page = self._tap.ahead.first_page(self.operation, **self.arguments(filters))
             total += 0 if page is None else page.total or len(page.records)
         return total

@@ -60,6 +60,11 @@ class Part:
     body: Any = None
     stamp: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """What is asked."""
+        return {"path": self.path, "params": self.params, "body": self.body}
+
 
 class GongStream(Stream):
     """A stream that reads one operation.
@@ -79,6 +84,8 @@ class GongStream(Stream):
     # Without a licence for the product behind it, Gong fails instead of refusing.
     fails_unlicensed: ClassVar[bool] = False
     keeps_unknown_fields: ClassVar[bool] = False
+    # Its operation answers with pages, which can be read ahead.
+    is_list: ClassVar[bool] = True
 
     _tap: TapGong
     _schema_is_written = False
@@ -122,7 +129,11 @@ class GongStream(Stream):
         """
         parts = list(self.parts())
         refused: list[GongError] = []
-        for part in parts:
+        for number, part in enumerate(parts):
+            if self.is_list and number:
+                # What the first was refused, the others would be too.
+                for coming in parts[number : number + self._tap.ahead.concurrency]:
+                    self._tap.ahead.begin(self.operation, **coming.request)
             try:
                 yield from rows_of(part)
             except Refused as error:
@@ -143,14 +154,7 @@ class GongStream(Stream):
 
     def pages(self, part: Part) -> Iterator[Page]:
         """Pages of the stream's operation; none where nothing matches the filters."""
-        return read(
-            self.client,
-            self.report,
-            self.operation,
-            path=part.path,
-            params=part.params,
-            body=part.body,
-        )
+        return read(self._tap.ahead, self.report, self.operation, **part.request)
 
     def answer(self, part: Part) -> dict[str, Any]:
         """The answer of an operation that is no list, `{}` where nothing matches."""
@@ -170,7 +174,7 @@ class GongStream(Stream):
         parts = list(self.parts())
         if len(parts) != 1:
             return Cost(0, len(parts))
-        page = next(iter(self.pages(parts[0])), None)
+        page = self._tap.ahead.first_page(self.operation, **parts[0].request)
         return Cost.of(0 if page is None else page.total or len(page.records))
 
     @override

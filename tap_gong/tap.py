@@ -19,6 +19,7 @@ from gong_api.command import WORK_LEFT, Interrupted, RunStopped, gong_command, s
 from gong_api.errors import GongError, MissingScope, SettingsError
 from gong_api.settings import connect, number
 from tap_gong.plan import Plan
+from tap_gong.read_ahead import ReadAhead
 from tap_gong.report import as_json
 from tap_gong.run import Run
 from tap_gong.settings import settings_schema
@@ -81,9 +82,20 @@ class TapGong(Tap):
         return connect(self.config, self.clock)
 
     @cached_property
+    def ahead(self) -> ReadAhead:
+        """Where lists are read from, shared by all streams."""
+        is_sample = self.run.max_records is not None
+        return ReadAhead(self.client, 1 if is_sample else self.config["concurrency"])
+
+    @cached_property
     def lists(self) -> SharedLists:
         """What several streams fan out over or filter by, read once."""
-        return SharedLists(self.client, self.run)
+        return SharedLists(self.ahead, self.run)
+
+    def close(self) -> None:
+        """End what runs beside the streams, and give connections back."""
+        self.ahead.close()
+        self.client.close()
 
     def source(self, kind: type[_SomeSource]) -> _SomeSource:
         """The one source of a kind, shared by all streams made of it."""
@@ -184,6 +196,7 @@ class TapGong(Tap):
         if value == CliTestOptionValue.Schema.value:
             tap.write_schemas()
             ctx.exit()
+        tap.ahead = ReadAhead(tap.client, 1)
         tap.check()
         tap.run_sync_dry_run(1, streams=list(tap.selected.values()))
         for name, stream in tap.selected.items():
@@ -345,7 +358,7 @@ class TapGong(Tap):
             client.retries.retries,
             client.limiter.waited + client.retries.waited,
         )
-        client.close()
+        self.close()
         if path:
             content = msgspec.json.encode(as_json(self.reports, client, end=end))
             Path(path).write_bytes(msgspec.json.format(content, indent=2))

@@ -11,7 +11,6 @@ from gong_api.errors import MissingScope, Refused
 from tap_gong.call_source import CallSource, Speakers, hoisted, is_wanted
 from tap_gong.operations import CALLS_EXTENSIVE, TRANSCRIPTS
 from tap_gong.owed import MOST_NAMED, Owed, Stretch
-from tap_gong.run import chunks
 from tap_gong.source import Source
 from tap_gong.windowed import WindowedStream, whole
 from tap_gong.windows import Slices, Window
@@ -72,14 +71,25 @@ class TranscriptSource(Source):
 
     @override
     def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
-        calls = self._calls_of(window) if self._by_calls else {}
+        calls = self._calls_of(window) if self._by_calls else self._calls.just_read(window)
         came: set[str] = set()
-        for row in self._of_window(window, list(calls), may_cut=may_cut):
+        # By their ids, all pages can be asked for at once.
+        rows = (
+            self._pages_of_window(window, may_cut=may_cut)
+            if calls is None
+            else self._of_calls(list(calls))
+        )
+        for row in rows:
             came.add(row["callId"])
             yield row
-        if not self._by_calls:
+        if calls is None:
             calls = self._known_calls_of(window)
         self._missing = {call: time for call, time in calls.items() if call not in came}
+
+    @override
+    def begin_window(self, window: Window) -> None:
+        if not self._by_calls and not self._calls.readers:
+            super().begin_window(window)
 
     @override
     def end_window(self, window: Window) -> None:
@@ -139,8 +149,12 @@ class TranscriptSource(Source):
         slices = Slices(Window(stretch.reached, stretch.window.end))
         for window in slices:
             self.announced = 0
-            calls = list(self._calls_of(window)) if self._by_calls else []
-            rows = self._of_window(window, calls, may_cut=slices.may_cut(window))
+            may_cut = slices.may_cut(window)
+            rows = (
+                self._of_calls(list(self._calls_of(window)))
+                if self._by_calls
+                else self._pages_of_window(window, may_cut=may_cut)
+            )
             if not (yield from whole(self.readers[0], slices, window, rows)):
                 continue
             slices.finished(window, self.announced)
@@ -155,17 +169,14 @@ class TranscriptSource(Source):
         rows = map(hoisted, self._calls.by_id(call_ids, self.report))
         return [call["id"] for call in rows if is_wanted(call, self.run.filters)]
 
-    def _of_window(self, window: Window, calls: list[str], *, may_cut: bool) -> Iterator[Record]:
-        if self._by_calls:
-            yield from self._of_calls(calls)
-            return
+    def _pages_of_window(self, window: Window, *, may_cut: bool) -> Iterator[Record]:
         for row in super().window_records(window, may_cut=may_cut):
             if self._is_whole(row):
                 self._arrived(row["callId"])
                 yield row
 
     def _of_calls(self, call_ids: list[str]) -> Iterator[Record]:
-        for ids in chunks(call_ids):
+        for ids in self.lots(call_ids):
             for page in self.filtered_pages({"callIds": ids}):
                 for row in page.records:
                     if self._is_whole(row):
@@ -229,13 +240,10 @@ class TranscriptSource(Source):
         return self.present is not None and self._calls.just_read(self.present) is not None
 
     def _known_calls_of(self, window: Window) -> dict[str, pendulum.DateTime]:
-        """Calls of a window as far as it costs nothing to know them, or must be known.
+        """Calls of a window as far as they must be known.
 
-        Without `calls` at hand, only what has left the lookback is worth a list of its own.
+        Only what has left the lookback is worth a list of its own.
         """
-        just_read = self._calls.just_read(window)
-        if just_read is not None:
-            return just_read
         settled = self.run.settled_before
         if window.start >= settled:
             return {}

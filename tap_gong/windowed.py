@@ -21,10 +21,12 @@ from tap_gong.stream import BookmarkedStream
 from tap_gong.windows import Slices, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     import pendulum
     from singer_sdk.helpers.types import Record
+
+    from tap_gong.tap import TapGong
 
 
 class WindowedStream(BookmarkedStream):
@@ -40,6 +42,11 @@ class WindowedStream(BookmarkedStream):
     made_of: ClassVar[type[Source]]
     call_parts: ClassVar[tuple[str, ...]] = ()
     wants_speakers: ClassVar[bool] = False
+
+    @property
+    def tap(self) -> TapGong:
+        """The tap that it is a stream of."""
+        return self._tap
 
     @property
     def source(self) -> Source:
@@ -121,6 +128,7 @@ class Lockstep:
 
     def __init__(self, members: list[WindowedStream], sources: list[Source]) -> None:
         self._members = members
+        self._tap = members[0].tap
         self._sources = sources
         self._run = members[0].run
         self._leader = members[0]
@@ -134,6 +142,8 @@ class Lockstep:
         self._leader = leader
         try:
             yield from self._all_records()
+            for source in self._sources:
+                self._tap.ahead.forget(source.operation)
         except GongError as error:
             # What is asked for before the windows, such as the time zone, concerns all of them.
             if not error.concerns_operation:
@@ -171,6 +181,7 @@ class Lockstep:
             ]
             if all(not member.may_go_on for member in self._members):
                 return
+            self._begin(slices, starts)
             rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
             if not (yield from whole(self._leader, slices, window, rows)):
                 continue
@@ -183,6 +194,14 @@ class Lockstep:
                     member.move_bookmark(window.end)
             self._leader.write_state()
             slices.finished(window, max(source.announced for source in self._sources))
+
+    def _begin(self, slices: Slices, starts: Mapping[str, pendulum.DateTime]) -> None:
+        """Have the windows to come fetched, as many as can be under way."""
+        for window in slices.coming(self._tap.ahead.concurrency):
+            due = [member for member in self._members if starts[member.name] <= window.start]
+            for source in self._sources:
+                if self._readers(source, due):
+                    source.begin_window(window)
 
     def _window_rows(
         self, due: list[WindowedStream], window: Window, *, may_cut: bool
@@ -228,6 +247,7 @@ class Lockstep:
         except GongError as error:
             if not error.concerns_operation:
                 raise
+            self._tap.ahead.forget(source.operation)
             for reader in readers:
                 reader.fail(error)
 

@@ -7,7 +7,9 @@ record's value, because calls surface behind newer ones.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,10 +21,13 @@ from gong_api.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-# A chain of 20 pages takes a minute or so; its cursor lives an hour from its first page.
-_IDEAL = 2000
+# Windows are what is read at the same time, since pages of one follow each other: a short span is
+# cut into several, but into long ones, since the last page of each is half empty.
+_FEWEST = 380
+_MOST = 980
+_PARTS = 8
 # Beyond this many records a window is cut anew, at the price of its first page.
-TOO_FULL = 10_000
+TOO_FULL = 3000
 _SHORTEST = timedelta(hours=1)
 # A cap of 90 days on a range has been reported, though never confirmed.
 _LONGEST = timedelta(days=90)
@@ -57,6 +62,7 @@ class Slices:
         span: what to cut.
         cuts: instants at which a window must end.
         expected: records that the whole span holds, as far as is known.
+        most: records that a window may hold.
     """
 
     def __init__(
@@ -65,24 +71,41 @@ class Slices:
         *,
         cuts: Iterable[pendulum.DateTime] = (),
         expected: int | None = None,
+        most: int = _MOST,
     ) -> None:
-        self._start = span.start
-        self._end = span.end
+        self._span = span
+        self._planned: deque[Window] = deque()
         self._cuts = sorted(cut for cut in cuts if cut in span)
+        self._ideal = min(most, _MOST if expected is None else ideal_records(expected))
         self._length = _FIRST
         if expected is not None:
-            self._length = _ideal_length(span, expected)
+            self._length = _ideal_length(span, expected, self._ideal)
 
     def __iter__(self) -> Iterator[Window]:
-        while self._start < self._end:
-            cut = next((cut for cut in self._cuts if cut > self._start), self._end)
-            yield Window(self._start, min(self._start + self._length, cut))
+        while window := next(iter(self.coming(1)), None):
+            yield window
+
+    def coming(self, count: int) -> list[Window]:
+        """The next windows; once told, they change only by being cut."""
+        while len(self._planned) < count:
+            start = self._planned[-1].end if self._planned else self._span.start
+            if start >= self._span.end:
+                break
+            self._planned.append(Window(start, min(self.end_of(start), self._span.end)))
+        return list(itertools.islice(self._planned, count))
+
+    def end_of(self, start: pendulum.DateTime) -> pendulum.DateTime:
+        """Where a window that begins at an instant should end."""
+        cut = next((cut for cut in self._cuts if cut > start), self._span.end)
+        return min(start + self._length, cut)
 
     def finished(self, window: Window, records: int) -> None:
         """The window is done; it held or announced so many records, a hint that may be off."""
-        self._start = window.end
+        self._planned.popleft()
+        self._span = Window(window.end, self._span.end)
         # A holiday must not be taken for the rule: grow twofold at most.
-        self._length = min(_ideal_length(window, records), self._length * 2)
+        ideal = _ideal_length(window, records, self._ideal)
+        self._length = min(ideal, self._length * 2)
 
     def may_cut(self, window: Window) -> bool:
         """Whether a window is long enough to be cut smaller."""
@@ -90,21 +113,50 @@ class Slices:
 
     def too_full(self, window: Window, records: int) -> None:
         """The window announces more than one chain of pages should carry: make it shorter."""
-        self._length = min(_ideal_length(window, records), window.length / 2)
+        self._length = min(_ideal_length(window, records, self._ideal), window.length / 2)
+        self._cut(window)
 
     def took_too_long(self, window: Window) -> None:
         """The window's cursor expired: read it again in halves."""
         self._length = max(window.length / 2, _SHORTEST)
+        self._cut(window)
+
+
+    def _cut(self, window: Window) -> None:
+        """Plan the window anew; what lies behind it stays as it was told."""
+        self._planned.popleft()
+        pieces = []
+        start = window.start
+        while start < window.end:
+            pieces.append(Window(start, min(self.end_of(start), window.end)))
+            start = pieces[-1].end
+        self._planned.extendleft(reversed(pieces))
+
+
+def too_full(left: float) -> int:
+    """Records beyond which a window is cut: so many that what is left of a budget would not do."""
+    return int(min(TOO_FULL, max(1, left / 3) * 100))
+
+
+def affordable(left: float) -> int:
+    """Records that a window may be planned for with so many requests left."""
+    return int(min(_MOST, max(1, left / 5) * 100))
+
+
+def ideal_records(expected: int) -> int:
+    """How many records a window should hold where a span holds so many."""
+    return min(max(expected // _PARTS, _FEWEST), _MOST)
 
 
 def count_windows(span: Window, records: int) -> int:
     """About how many windows a span with so many records will be cut into."""
-    return math.ceil(span.length / _ideal_length(span, records)) if span.length else 0
+    ideal = ideal_records(records)
+    return math.ceil(span.length / _ideal_length(span, records, ideal)) if span.length else 0
 
 
-def _ideal_length(window: Window, records: int) -> timedelta:
-    ideal = window.length * _IDEAL / records if records else _LONGEST
-    return min(max(ideal, _SHORTEST), _LONGEST)
+def _ideal_length(window: Window, records: int, ideal: int) -> timedelta:
+    length = window.length * ideal / records if records else _LONGEST
+    return min(max(length, _SHORTEST), _LONGEST)
 
 
 @dataclass(frozen=True)

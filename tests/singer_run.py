@@ -72,7 +72,7 @@ def run_tap(
         for stream in tap.streams.values():
             stream.selected = stream.name in streams
     tap.sync_all()
-    tap.client.close()
+    tap.close()
     output.failed = tap.failed
     output.unknown_fields = {
         name: report.unknown_fields for name, report in tap.reports.items() if report.unknown_fields

@@ -6,6 +6,7 @@ from typing import Any
 
 import pendulum
 import pytest
+import requests
 
 from gong_api.clock import SystemClock
 from gong_api.errors import (
@@ -20,7 +21,7 @@ from gong_api.errors import (
     SettingsError,
     Unreachable,
 )
-from gong_api.limiter import RequestLimiter
+from gong_api.limiter import MemoryStore, RequestLimiter
 from gong_api.operation import Operation
 from gong_api.settings import checked_url, connect
 from tap_gong.streams.calls import Calls
@@ -238,35 +239,27 @@ def test_a_good_host_is_accepted(url):
 
 
 def test_the_limiter_spaces_requests_and_counts_what_it_waited(clock):
-    class Ticking(FakeClock):
-        def sleep(self, seconds: float) -> None:
-            super().sleep(seconds)
-            monotonic.ms += round(seconds * 1000)
-
-    class Monotonic:
-        ms = 1_000_000
-
+    class Store(MemoryStore):
         def now(self) -> int:
-            return self.ms
+            return int(1_000_000 + sum(clock.slept) * 1000)
 
-    monotonic = Monotonic()
-    ticking = Ticking()
-    limiter = RequestLimiter(per_second=3, budget=0, clock=ticking)
-    limiter._monotonic = monotonic  # type: ignore[assignment]
+    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=Store())
     times = []
     for _ in range(30):
         limiter.take()
-        times.append(monotonic.ms)
+        times.append(limiter._store.now())
     assert all(later - first >= 1000 for first, later in zip(times, times[3:], strict=False))
     assert 9000 <= times[-1] - times[0] <= 9000 * 1.05
     assert limiter.used == 30
-    assert limiter.waited == pytest.approx(sum(ticking.slept))
+    assert limiter.waited == pytest.approx(sum(clock.slept))
 
 
 def test_a_repeated_cursor_ends_instead_of_looping(company, client_of, monkeypatch):
     client = client_of(company)
-    page = {"users": [{"id": "1"}], "records": {"cursor": "same"}}
-    monkeypatch.setattr(client, "request", lambda *_, **__: dict(page))
+    answer = requests.Response()
+    answer.status_code = 200
+    answer._content = b'{"users": [{"id": "1"}], "records": {"cursor": "same"}}'
+    monkeypatch.setattr(client, "_attempt", lambda *_: answer)
     pages = client.pages(Operation("GET", "/v2/users", "users", ""))
     next(pages)
     with pytest.raises(Unreachable, match="same page"):

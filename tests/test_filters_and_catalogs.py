@@ -54,7 +54,7 @@ def test_a_filter_restarts_only_streams_that_know_it(company, config, caplog):
 def test_stretches_of_owed_transcripts_are_read_a_piece_at_a_time(sandbox, monkeypatch):
     """However small the budget, each run gets somewhere, and the next goes on from there."""
     monkeypatch.setattr("tap_gong.owed.MOST_NAMED", 1)
-    monkeypatch.setattr("tap_gong.windows._IDEAL", 2)
+    monkeypatch.setattr("tap_gong.windows._MOST", 2)
     monkeypatch.setattr("tap_gong.windows._FIRST", timedelta(days=1))
     calls = {
         late_transcript(sandbox, began=-timedelta(days=9 + n), arrives=timedelta(hours=20))
@@ -66,7 +66,7 @@ def test_stretches_of_owed_transcripts_are_read_a_piece_at_a_time(sandbox, monke
     for _ in range(60):
         output = Output()
         config = settings(
-            sandbox, end_date=sandbox.clock.now().isoformat(), daily_request_budget=14
+            sandbox, end_date=sandbox.clock.now().isoformat(), daily_request_budget=20
         )
         try:
             run_tap(config, state=state, streams=BOTH, output=output)
@@ -144,7 +144,7 @@ def test_a_state_that_is_none_is_refused(config, state):
 def test_an_answer_without_its_list_is_no_empty_answer(sandbox):
     sandbox.faults.next("no-list", path="/v2/calls/extensive")
     output = run_tap(
-        settings(sandbox, start_date="2026-06-01", end_date=NOW.isoformat()), streams=BOTH
+        settings(sandbox, start_date="2026-06-05", end_date=NOW.isoformat()), streams=BOTH
     )
     assert output.failed == ["calls"]
     assert "replication_key_value" not in output.state["bookmarks"]["calls"]

@@ -62,7 +62,7 @@ def test_windows_shrink_where_calls_are_dense_and_grow_carefully_where_they_are_
     windows = iter(slices)
     first = next(windows)
     assert first.length == timedelta(days=30)
-    slices.finished(first, 60_000)
+    slices.finished(first, 29_400)
     second = next(windows)
     assert second.length == timedelta(days=1)
     slices.finished(second, 0)
@@ -74,14 +74,28 @@ def test_windows_shrink_where_calls_are_dense_and_grow_carefully_where_they_are_
 
 def test_what_is_known_of_the_whole_sizes_the_first_window():
     span = Window(EPOCH, EPOCH.add(days=60))
-    assert next(iter(Slices(span, expected=6000))).length == timedelta(days=20)
-    assert next(iter(Slices(span, expected=500))).length == timedelta(days=60)
+    assert next(iter(Slices(span, expected=9800))).length == timedelta(days=6)
+    assert next(iter(Slices(span, expected=4000))).length == timedelta(days=7.5)
+    assert next(iter(Slices(span, expected=380))).length == timedelta(days=60)
+    assert next(iter(Slices(span, expected=6000, most=100))).length == timedelta(days=1)
+
+
+def test_windows_to_come_are_told_and_stay_as_they_were_told():
+    slices = Slices(Window(EPOCH, EPOCH.add(days=100)))
+    first, second, third, fourth = slices.coming(9)
+    assert (first.length, fourth.length) == (timedelta(days=30), timedelta(days=10))
+    slices.too_full(first, 9800)
+    assert slices.coming(99)[-3:] == [second, third, fourth]
+    pieces = slices.coming(99)[:-3]
+    assert (pieces[0].start, pieces[-1].end) == (first.start, first.end)
+    slices.finished(pieces[0], 980)
+    assert slices.coming(1) == [pieces[1]]
 
 
 def test_a_full_window_is_cut_to_size_before_it_is_read():
     slices = Slices(Window(EPOCH, EPOCH.add(days=30)))
     window = next(iter(slices))
-    slices.too_full(window, 40_000)
+    slices.too_full(window, 19_600)
     smaller = next(iter(slices))
     assert smaller.start == window.start
     assert smaller.length == timedelta(days=1.5)

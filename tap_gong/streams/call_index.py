@@ -14,7 +14,7 @@ from tap_gong.shared_lists import BEFORE_ALL_CALLS
 from tap_gong.source import TooFull
 from tap_gong.stream import BookmarkedStream, Part
 from tap_gong.windowed import whole
-from tap_gong.windows import TOO_FULL, Slices, Window, instant, iso, time_filter
+from tap_gong.windows import Slices, Window, affordable, instant, iso, time_filter, too_full
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +71,14 @@ class CallIndex(BookmarkedStream):
         span = Window(min(begin, started), started)
         whole_sweep = state.get("newest_whole_sweep")
         self._stream_version = int(started.timestamp() * 1000)
-        slices = Slices(span, expected=self._tap.lists.expected_calls(span))
+        slices = Slices(
+            span,
+            expected=self._tap.lists.expected_calls(span),
+            most=affordable(self.client.limiter.left),
+        )
         for window in slices:
+            for coming in slices.coming(self._tap.ahead.concurrency):
+                self._tap.ahead.begin(CALLS, **request(CALLS, time_filter(coming)))
             rows = self._window(window, started, whole_sweep, may_cut=slices.may_cut(window))
             if not (yield from whole(self, slices, window, rows)):
                 continue
@@ -99,8 +105,9 @@ class CallIndex(BookmarkedStream):
         self._seen = 0
         stamp = {"sweepStartedAt": iso(started), "newestWholeSweep": whole_sweep}
         for page in self.pages(Part(**request(CALLS, time_filter(window)))):
-            if may_cut and not self._seen and (page.total or 0) > TOO_FULL:
-                raise TooFull(page.total or 0)
+            total = page.total or 0
+            if may_cut and not self._seen and total > too_full(self.client.limiter.left):
+                raise TooFull(total)
             for call in map(hoisted, page.records):
                 self._seen += 1
                 if not call.get("id"):

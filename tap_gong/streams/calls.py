@@ -16,7 +16,6 @@ from tap_gong.operations import (
     CALL_USERS_ACCESS,
     CALLS_EXTENSIVE,
 )
-from tap_gong.run import chunks
 from tap_gong.schemas.calls import (
     CALL,
     CALL_CRM_ASSOCIATION,
@@ -72,6 +71,10 @@ class AccessSource(Source):
     follows = CallSource
 
     @override
+    def begin_window(self, window: Window) -> None:
+        """Nothing yet: the window's calls are to be known first."""
+
+    @override
     def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
         calls = self._tap.source(CallSource).of_window(window, self.report)
         self.announced = len(calls)
@@ -79,7 +82,7 @@ class AccessSource(Source):
 
     @override
     def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
-        for ids in chunks(call_ids):
+        for ids in self.lots(call_ids):
             yield from self._of(ids)
 
     @override

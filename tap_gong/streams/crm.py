@@ -41,6 +41,7 @@ class CrmEntitySchemas(GongStream):
     operation = CRM_ENTITY_SCHEMA
     primary_keys: ClassVar[list[str]] = ["objectType", "uniqueName"]
     schema = ENTITY_SCHEMA
+    is_list = False
     selected_by_default = False
 
     @override
@@ -73,6 +74,7 @@ class CrmObjects(GongStream):
     operation = CRM_ENTITIES
     primary_keys: ClassVar[list[str]] = ["objectType", "objectId"]
     schema = CRM_OBJECT
+    is_list = False
     selected_by_default = False
 
     @override

@@ -32,6 +32,7 @@ class CustomStream(UpdatedStream):
 
     incremental = "`replication_key`"
     keeps_unknown_fields = True
+    is_list = False
     known_filters: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, tap: TapGong, declared: Mapping[str, Any]) -> None:

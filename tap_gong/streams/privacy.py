@@ -21,6 +21,7 @@ class References(GongStream):
     """A row for each subject: everything that Gong holds about it."""
 
     primary_keys: ClassVar[list[str]] = ["subject"]
+    is_list = False
     selected_by_default = False
     subjects: ClassVar[str]
     parameter: ClassVar[str]

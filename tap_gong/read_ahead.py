@@ -1,0 +1,301 @@
+"""Reading ahead: pages are fetched by threads before the streams come to them.
+
+The only place with threads. Streams ask for their pages one after the other, as if there were
+none; what they ask for may have been begun before, and is then at hand or under way. So the order
+of everything that is emitted, and each decision taken, is that of a plain sequential run.
+
+A request is sent for what is wanted soonest whenever the limiter grants a turn: fast answers keep
+few chains of pages under way, slow ones many.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gong_api.client import read_sheet
+from gong_api.errors import GongError, NothingFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gong_api.client import GongClient
+    from gong_api.operation import Operation, Page, Sheet
+
+# Bytes of pages that wait to be read or are under way; what is wanted now comes beside them.
+_MOST_HELD = 48 * 2**20
+# So near to the end of the budget, what could not be finished is not begun.
+_RESERVE = 200
+# An interrupt is noticed within this many seconds where waiting for a lock keeps it out.
+_GLANCE = 0.5
+
+
+@dataclass(eq=False)
+class _Chain:
+    """The pages of one list, each with the cursor that the one before it gave.
+
+    Attributes:
+        operation: what is asked.
+        source: yields the pages; whoever takes the next one sends its request.
+        most: if more rows are announced, the second page waits until it is asked for.
+        fetched: pages that wait to be read.
+        is_wanted: somebody waits for its next page.
+        is_held_up: more rows than `most` were announced.
+        is_being_fetched: a thread is at it.
+        is_over: there is nothing more to fetch.
+        failure: why.
+    """
+
+    operation: Operation
+    source: Iterator[Sheet]
+    most: int | None = None
+    fetched: deque[Sheet] = field(default_factory=deque)
+    is_wanted: bool = False
+    is_held_up: bool = False
+    is_being_fetched: bool = False
+    is_over: bool = False
+    failure: Exception | None = None
+
+
+class ReadAhead:
+    """Fetches lists of Gong's, in the order in which they are wanted.
+
+    Args:
+        client: the connection.
+        concurrency: requests in flight at most; 1 reads nothing ahead.
+    """
+
+    def __init__(self, client: GongClient, concurrency: int) -> None:
+        self._client = client
+        self.concurrency = concurrency
+        # Guards all that follows, and wakes whoever waits for it to change.
+        self._changed = threading.Condition()
+        # One thread at a time waits for the limiter, and then takes what is wanted soonest.
+        self._gate = threading.Lock()
+        self._begun: dict[bytes, _Chain] = {}
+        self._reading: list[_Chain] = []
+        self._held = 0
+        self._in_flight = 0
+        self._size = 0
+        self._threads = 0
+        self._is_closed = False
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is read ahead at all."""
+        return self.concurrency > 1
+
+    def begin(
+        self,
+        operation: Operation,
+        *,
+        path: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        most: int | None = None,
+    ) -> None:
+        """Fetch a list soon: `pages` will be asked for the same.
+
+        Args:
+            operation: as for `pages`.
+            path: as for `pages`.
+            params: as for `pages`.
+            body: as for `pages`.
+            most: if it announces more rows, its second page waits until it is asked for.
+        """
+        if not self.is_used:
+            return
+        key = _key(operation, path, params, body)
+        with self._changed:
+            if key not in self._begun:
+                source = self._client.sheets(operation, path=path, params=params, body=body)
+                self._begun[key] = _Chain(operation, source, most)
+                self._changed.notify_all()
+        self._start_thread()
+
+    def pages(
+        self,
+        operation: Operation,
+        *,
+        path: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Iterator[Page]:
+        """The pages of a list, in order: those that were begun, and those still to come.
+
+        Raises:
+            GongError: as `GongClient.pages`.
+        """
+        if not self.is_used:
+            yield from self._client.pages(operation, path=path, params=params, body=body)
+            return
+        self.begin(operation, path=path, params=params, body=body)
+        with self._changed:
+            chain = self._begun.pop(_key(operation, path, params, body))
+            self._reading.append(chain)
+        try:
+            while (sheet := self._next_sheet(chain)) is not None:
+                yield read_sheet(sheet)
+        finally:
+            with self._changed:
+                self._reading.remove(chain)
+                self._drop(chain)
+
+    def first_page(
+        self,
+        operation: Operation,
+        *,
+        path: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Page | None:
+        """The first page of a list whose others are not wanted; None where nothing is found.
+
+        Raises:
+            GongError: as `GongClient.pages`.
+        """
+        try:
+            return next(self._client.pages(operation, path=path, params=params, body=body), None)
+        except NothingFound:
+            return None
+
+    def forget(self, operation: Operation) -> None:
+        """Drop what was begun of an operation and is not wanted after all."""
+        with self._changed:
+            for key, chain in list(self._begun.items()):
+                if chain.operation == operation:
+                    del self._begun[key]
+                    self._drop(chain)
+
+    def close(self) -> None:
+        """Let the threads end; answers that are under way are not waited for."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _next_sheet(self, chain: _Chain) -> Sheet | None:
+        with self._changed:
+            chain.is_wanted = True
+            if not chain.fetched:
+                chain.is_held_up = False
+            self._changed.notify_all()
+            while not chain.fetched and not chain.is_over:
+                self._changed.wait(_GLANCE)
+            chain.is_wanted = False
+            if chain.fetched:
+                sheet = chain.fetched.popleft()
+                self._held -= len(sheet.content)
+                self._changed.notify_all()
+                return sheet
+            if chain.failure:
+                raise chain.failure
+            return None
+
+    def _start_thread(self) -> None:
+        with self._changed:
+            if self._threads >= self.concurrency:
+                return
+            self._threads += 1
+        # A thread that waits for an answer must not keep the process from ending.
+        threading.Thread(target=self._fetch, name="gong-read-ahead", daemon=True).start()
+
+    def _fetch(self) -> None:
+        while True:
+            with self._gate:
+                chain = self._take()
+            if chain is None:
+                return
+            self._step(chain)
+
+    def _take(self) -> _Chain | None:
+        """Wait until something is wanted and may be asked for; None when all is over."""
+        while True:
+            with self._changed:
+                while not self._is_closed and self._soonest() is None:
+                    self._changed.wait()
+                if self._is_closed:
+                    return None
+            failure: GongError | None = None
+            try:
+                self._client.limiter.hold()
+            except GongError as error:
+                failure = error
+            with self._changed:
+                chain = self._soonest()
+                if chain is not None and failure is None:
+                    chain.is_being_fetched = True
+                    self._in_flight += 1
+                    return chain
+                if chain is not None:
+                    self._end(chain, failure)
+            # What was wanted no longer is; a turn that is not used at once would come too late.
+            self._client.limiter.give_back()
+
+    def _step(self, chain: _Chain) -> None:
+        """Fetch a chain's next page."""
+        sheet: Sheet | None = None
+        failure: Exception | None = None
+        try:
+            sheet = next(chain.source)
+        except Exception as error:  # noqa: BLE001
+            # Raised where the page is asked for, whatever it is.
+            failure = error
+        self._client.limiter.give_back()
+        with self._changed:
+            chain.is_being_fetched = False
+            self._in_flight -= 1
+            if sheet is None:
+                self._end(chain, failure)
+                return
+            self._size = max(self._size, len(sheet.content))
+            if not chain.is_over:
+                if chain.most is not None:
+                    chain.is_held_up = (sheet.total or 0) > chain.most
+                    chain.most = None
+                chain.fetched.append(sheet)
+                self._held += len(sheet.content)
+                chain.is_over = sheet.cursor is None
+            self._changed.notify_all()
+
+    def _drop(self, chain: _Chain) -> None:
+        chain.is_over = True
+        self._held -= sum(len(sheet.content) for sheet in chain.fetched)
+        self._changed.notify_all()
+
+    def _end(self, chain: _Chain, failure: Exception | None) -> None:
+        chain.is_over = True
+        chain.failure = failure
+        self._changed.notify_all()
+
+    def _soonest(self) -> _Chain | None:
+        """What to ask for next: lists being read before those to come, the innermost first."""
+        has_room = self._held + self._in_flight * self._size < _MOST_HELD
+        for chain in reversed(self._reading):
+            is_starving = chain.is_wanted and not chain.fetched
+            if self._may_go_on(chain) and (is_starving or has_room):
+                return chain
+        if not has_room or self._client.limiter.left <= _RESERVE:
+            return None
+        for chain in self._begun.values():
+            if self._may_go_on(chain):
+                return chain
+        return None
+
+    @staticmethod
+    def _may_go_on(chain: _Chain) -> bool:
+        return not (chain.is_over or chain.is_being_fetched or chain.is_held_up)
+
+
+def _key(
+    operation: Operation,
+    path: Mapping[str, str] | None,
+    params: Mapping[str, Any] | None,
+    body: Mapping[str, Any] | None,
+) -> bytes:
+    """The same for the same list."""
+    asked = (operation.method, operation.path, path or {}, params or {}, body or {})
+    return msgspec.json.encode(asked, order="deterministic")
