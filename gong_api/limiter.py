@@ -32,7 +32,7 @@ from pyrate_limiter import (
 from gong_api.errors import LimitReached, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyrate_limiter import AbstractBucket
 
@@ -95,7 +95,7 @@ class RequestLimiter:
         self._budget = budget
         self._clock = clock
         self._lock = threading.Lock()
-        self._held = threading.local()
+        self._local = threading.local()
         self.used = 0
         self.waited = 0.0
 
@@ -104,21 +104,14 @@ class RequestLimiter:
         """Requests of the budget that are left, as far as this process knows; may be infinite."""
         return self._budget - self.used if self._budget else float("inf")
 
-    def hold(self) -> None:
-        """Wait for a turn now that this thread's next request takes at once.
-
-        Raises:
-            LimitReached: the budget is used up.
-        """
-        self.take()
-        self._held.turn = True
-
-    def give_back(self) -> None:
-        """The turn that this thread holds, if it does, is not needed after all."""
-        if getattr(self._held, "turn", False):
-            self._held.turn = False
-            with self._lock:
-                self.used -= 1
+    @contextlib.contextmanager
+    def at_next_turn(self, done: Callable[[], None]) -> Iterator[None]:
+        """Call `done` when this thread's next turn has come, or at the end if none was taken."""
+        self._local.done = done
+        try:
+            yield
+        finally:
+            self._tell()
 
     def take(self) -> None:
         """Wait for the next request's turn.
@@ -126,15 +119,19 @@ class RequestLimiter:
         Raises:
             LimitReached: the budget is used up.
         """
-        if getattr(self._held, "turn", False):
-            self._held.turn = False
-            return
         with self._lock:
             seconds = self._reserve()
             self.used += 1
             self.waited += seconds
         if seconds:
             self._clock.sleep(seconds)
+        self._tell()
+
+    def _tell(self) -> None:
+        done = getattr(self._local, "done", None)
+        self._local.done = None
+        if done:
+            done()
 
     def _reserve(self) -> float:
         """Seconds until the turn that is now ours."""

@@ -57,6 +57,7 @@ class TapGong(Tap):
     ]
 
     clock: Clock = SystemClock()
+    _has_begun = False
 
     def __init__(self, **kwargs: Any) -> None:
         self._sources: dict[type[Source], Source] = {}
@@ -139,6 +140,17 @@ class TapGong(Tap):
             members = [reader for kind in kinds for reader in self._readers[kind]]
             self._locksteps[root] = Lockstep(members, [self.source(kind) for kind in kinds])
         return self._locksteps[root]
+
+    def begin(self) -> None:
+        """Have fetched what will be wanted first; done once, when the first stream is read."""
+        if self._has_begun or not self.ahead.is_used:
+            return
+        self._has_begun = True
+        for stream in self.selected.values():
+            stream.begin()
+        readers = [reader for readers in self._readers.values() for reader in readers]
+        for lockstep in dict.fromkeys(map(self.lockstep, readers)):
+            lockstep.begin()
 
     @classmethod
     @override

@@ -121,7 +121,6 @@ class Slices:
         self._length = max(window.length / 2, _SHORTEST)
         self._cut(window)
 
-
     def _cut(self, window: Window) -> None:
         """Plan the window anew; what lies behind it stays as it was told."""
         self._planned.popleft()

@@ -51,6 +51,10 @@ class CallIndex(BookmarkedStream):
         self._seen = 0
 
     @override
+    def begin(self) -> None:
+        """Nothing: windows are planned when it is the stream's turn."""
+
+    @override
     def cost(self) -> Cost:
         calls = self._tap.source(CallSource).count_records(
             Window(self._tap.lists.history.start, self.run.end)
