@@ -10,6 +10,7 @@ one process, and processes that share a store.
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 import threading
 from datetime import timedelta
@@ -88,7 +89,10 @@ class RequestLimiter:
         self, *, per_second: float, budget: int, clock: Clock, store: Store | None = None
     ) -> None:
         self._store = store or MemoryStore()
-        self._bucket = self._store.bucket("turns", _rate(per_second)) if per_second else None
+        self._bucket: AbstractBucket | None = None
+        if per_second:
+            rate = _rate(per_second, spaced=self._store.is_shared)
+            self._bucket = self._store.bucket("turns", rate)
         self._day: AbstractBucket | None = None
         if budget and self._store.is_shared:
             self._day = self._store.bucket("day", Rate(budget, _ONE_DAY_MS))
@@ -322,7 +326,16 @@ def _used_up(what: str) -> str:
     )
 
 
-def _rate(per_second: float) -> Rate:
-    """A whole number of requests in a whole number of milliseconds: 2.5/s is 5 in 2,000 ms."""
+def _rate(per_second: float, *, spaced: bool) -> Rate:
+    """A whole number of requests in a whole number of milliseconds: 2.5/s is 5 in 2,000 ms.
+
+    Args:
+        per_second: requests a second.
+        spaced: one at a time instead, so that processes alternate; of several free turns, whoever
+            is quicker would take all.
+    """
     requests = Fraction(str(per_second)).limit_denominator(10_000)
-    return Rate(requests.numerator, 1000 * requests.denominator + _JITTER_MS)
+    span = 1000 * requests.denominator + _JITTER_MS
+    if spaced:
+        return Rate(1, math.ceil(span / requests.numerator))
+    return Rate(requests.numerator, span)

@@ -18,7 +18,7 @@ from gong_api.errors import CursorExpired, GongError
 from tap_gong.cost import Cost
 from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
-from tap_gong.windows import Slices, Window
+from tap_gong.windows import AHEAD, Slices, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -221,7 +221,7 @@ class Lockstep:
 
     def _begin_windows(self) -> None:
         """Have the windows to come fetched, as many as can be under way."""
-        for window in self._slices.coming(self._tap.ahead.concurrency):
+        for window in self._slices.coming(AHEAD):
             due = [member for member in self._members if self._starts[member.name] <= window.start]
             beside = [source for source in self._sources if self._readers(source, due)]
             for source in beside:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _FEWEST = 380
 _MOST = 980
 _PARTS = 8
+# So many windows are told before they are read, by however many threads, so that how fast answers
+# come decides nothing.
+AHEAD = 10
 # Beyond this many records a window is cut anew, at the price of its first page.
 TOO_FULL = 3000
 _SHORTEST = timedelta(hours=1)

@@ -14,7 +14,7 @@ from tap_gong.shared_lists import BEFORE_ALL_CALLS
 from tap_gong.source import TooFull
 from tap_gong.stream import BookmarkedStream, Part
 from tap_gong.windowed import whole
-from tap_gong.windows import Slices, Window, affordable, instant, iso, time_filter, too_full
+from tap_gong.windows import AHEAD, Slices, Window, affordable, instant, iso, time_filter, too_full
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,7 @@ class CallIndex(BookmarkedStream):
             most=affordable(self.client.limiter.left),
         )
         for window in slices:
-            for coming in slices.coming(self._tap.ahead.concurrency):
+            for coming in slices.coming(AHEAD):
                 self._tap.ahead.begin(CALLS, **request(CALLS, time_filter(coming)))
             rows = self._window(window, started, whole_sweep, may_cut=slices.may_cut(window))
             if not (yield from whole(self, slices, window, rows)):
