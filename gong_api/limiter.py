@@ -104,6 +104,11 @@ class RequestLimiter:
         self.waited = 0.0
 
     @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit by the second."""
+        return self._bucket is not None
+
+    @property
     def left(self) -> float:
         """Requests of the budget that are left, as far as this process knows; may be infinite."""
         return self._budget - self.used if self._budget else float("inf")

@@ -48,8 +48,10 @@ if TYPE_CHECKING:
     from gong_api.client import GongClient
     from gong_api.operation import Page
 
-# Bytes of pages that wait to be read or are under way; what is wanted now comes beside them.
+# Bytes of pages that wait to be read or are under way; what is wanted now comes beside them. With
+# slow answers it takes many pages to use each turn; without a limit, there is none to be lost.
 _MOST_HELD = 48 * 2**20
+_MOST_HELD_UNLIMITED = 16 * 2**20
 # What is begun is fetched in this order.
 _NEXT, _AHEAD, _FOLLOWING = range(3)
 # So near to the end of the budget, what could not be finished is not begun.
@@ -112,6 +114,7 @@ class ReadAhead:
         self._in_flight = 0
         self._size = 0
         self._ranks = itertools.count(1)
+        self._most_held = _MOST_HELD if client.limiter.is_limited else _MOST_HELD_UNLIMITED
         self._threads = 0
         self._is_closed = False
 
@@ -310,7 +313,7 @@ class ReadAhead:
 
     def _soonest(self) -> _Chain | None:
         """What to ask for next: lists being read before those to come, the innermost first."""
-        has_room = self._held + self._in_flight * self._size < _MOST_HELD
+        has_room = self._held + self._in_flight * self._size < self._most_held
         for chain in reversed(self._reading):
             is_starving = chain.is_wanted and not chain.fetched
             if self._may_go_on(chain) and (is_starving or has_room):

@@ -84,7 +84,7 @@ def test_no_more_requests_are_in_flight_than_allowed(monkeypatch, concurrency):
 
 
 def test_what_waits_to_be_read_is_bounded(sandbox, ahead_of, monkeypatch):
-    monkeypatch.setattr("tap_gong.read_ahead._MOST_HELD", 60_000)
+    monkeypatch.setattr("tap_gong.read_ahead._MOST_HELD_UNLIMITED", 60_000)
     ahead = ahead_of(sandbox)
     for day in range(1, 29):
         ahead.begin(
