@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -147,8 +148,6 @@ def test_state_and_catalog_from_files(tmp_path, config):
 
 
 def test_settings_from_the_environment(tmp_path, config):
-    import os
-
     env = {
         **os.environ,
         "TAP_GONG_API_URL": config["api_url"],
@@ -198,7 +197,10 @@ def test_bad_input_gets_one_clear_line(tmp_path, company, case):
     ("files", "arguments", "expected"),
     [
         ({}, ("--config", "nowhere.json"), "nowhere.json"),
-        ({"bad.json": "{"}, ("--config", "bad.json"), "bad.json cannot be read"),
+        ({"bad.json": "{"}, ("--config", "bad.json"), "--config bad.json is not a JSON object"),
+        ({"bad.json": "[1]"}, ("--config", "bad.json"), "--config bad.json is not a JSON object"),
+        ({"bad.json": "[]"}, ("--config", "bad.json"), "--config bad.json is not a JSON object"),
+        ({"bad.json": "[1]"}, ("--config", "bad.json", "--discover"), "is not a JSON object"),
         ({"bad.json": "[]"}, ("--state", "bad.json"), "--state bad.json is not a JSON object"),
         ({"bad.json": "nonsense"}, ("--catalog", "bad.json"), "--catalog bad.json is not a JSON"),
     ],
@@ -210,6 +212,84 @@ def test_unreadable_files_get_one_clear_line(tmp_path, files, arguments, expecte
     assert done.returncode == 1
     (line,) = errors(done)
     assert expected in line
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", ["[1]", "[]", "nonsense", '"text"'])
+def test_the_target_refuses_a_config_that_is_no_object(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    done = subprocess.run(
+        [str(BIN / "target-gong"), "--config", "config.json"],
+        input="",
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert "--config config.json is not a JSON object" in line
+    assert "Traceback" not in done.stderr
+
+
+BAD_DISCOVERY: dict[str, tuple[dict[str, Any], str]] = {
+    "a number": ({"requests_per_second": "many"}, "requests_per_second"),
+    "a date": ({"start_date": "yesterday"}, "start_date must be an ISO-8601"),
+    "an empty range": ({"start_date": "2026-02-01", "end_date": "2026-01-01"}, "before end_date"),
+    "an unknown setting": ({"acess_key": "x"}, "acess_key"),
+    "a stream without a name": ({"custom_streams": [{"path": "/v2/users"}]}, "custom_streams"),
+    "a stream without a path": ({"custom_streams": [{"name": "x"}]}, "custom_streams"),
+    "a stream in place of a list": ({"custom_streams": {"name": "x"}}, "custom_streams"),
+    "a stream that is a text": ({"custom_streams": ["x"]}, "custom_streams"),
+    "a stream that writes": (
+        {"custom_streams": [{"name": "x", "path": "/v2/calls", "method": "PUT"}]},
+        "custom_streams",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DISCOVERY)
+def test_discovery_refuses_bad_settings_in_one_clear_line(tmp_path, case):
+    config, expected = BAD_DISCOVERY[case]
+    done = tap_gong(tmp_path, config, "--discover")
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert expected in line
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [("--discover",), ("--test",), ("--test=schema",), ()])
+def test_a_custom_stream_that_deletes_is_refused_and_nothing_is_sent(tmp_path, sandbox, arguments):
+    stream = {
+        "name": "x",
+        "method": "DELETE",
+        "path": "/v2/crm/integrations",
+        "params": {"integrationId": "1", "clientRequestId": "2"},
+    }
+    done = tap_gong(tmp_path, settings(sandbox, custom_streams=[stream]), *arguments)
+    assert sandbox.requests == []
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert "The settings are not valid: 'DELETE' is not one of" in line
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MAX_RECORDS", "x", "TAP_GONG_MAX_RECORDS must be a whole number, not 'x'"),
+        ("CUSTOM_STREAMS", "[{", "TAP_GONG_CUSTOM_STREAMS is not JSON"),
+        ("STREAM_MAPS", "calls", "TAP_GONG_STREAM_MAPS is not JSON"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [(), ("--discover",)])
+def test_a_bad_setting_in_the_environment_is_named(tmp_path, name, value, words, arguments):
+    env = {**os.environ, f"TAP_GONG_{name}": value}
+    done = tap_gong(tmp_path, None, "--config", "ENV", *arguments, env=env)
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert words in line
     assert "Traceback" not in done.stderr
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from gong_api.command import RunStopped
 from gong_api.errors import SettingsError
+from tap_gong.tap import TapGong
 from tests.answering_server import AnsweringServer
-from tests.conftest import NOW
+from tests.conftest import NOW, settings
 from tests.singer_run import run_tap
 
 CALLS = {
@@ -115,3 +116,12 @@ def test_a_refusal_fails_it_alone(config):
 def test_what_cannot_be_declared(config, stream, words):
     with pytest.raises((SettingsError, RunStopped), match=words):
         run_tap(declared(config, stream), streams=set())
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "delete", "post", None])
+def test_a_verb_that_writes_is_never_sent_even_unvalidated(sandbox, method):
+    stream = {"name": "x", "path": "/v2/crm/integrations", "method": method}
+    config = settings(sandbox, custom_streams=[stream])
+    with pytest.raises(SettingsError, match="must be GET or POST"):
+        TapGong(config=config, validate_config=False)
+    assert sandbox.requests == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from gong_api.errors import GongError, LimitReached, SettingsError
+from gong_api.errors import GongError, SettingsError
 from gong_api.operation import Operation, Page
 from tap_gong.schemas.inferred import inferred
 from tap_gong.stream import Part, UpdatedStream
@@ -37,13 +37,13 @@ class CustomStream(UpdatedStream):
 
     def __init__(self, tap: TapGong, declared: Mapping[str, Any]) -> None:
         self.name = declared["name"]
-        self.summary = f"Custom: {declared.get('method', 'GET')} {declared['path']}"
         self.operation = Operation(
-            declared.get("method", "GET"),
+            _method(declared),
             declared["path"],
             _plain_path(declared.get("records_path") or ""),
             scope="",
         )
+        self.summary = f"Custom: {self.operation}"
         self._declared = declared
         self._first_page: Page | None = None
         super().__init__(tap)
@@ -64,9 +64,9 @@ class CustomStream(UpdatedStream):
         self._pages = self._asked_for(self._inferred_from)
         try:
             self._first_page = next(self._pages, None)
-        except LimitReached:
-            raise
         except GongError as error:
+            if not self.is_alone_with(error):
+                raise
             self.fail(error)
         rows = self._first_page.records if self._first_page else []
         keys = [*self.primary_keys, *([self.changed] if self.changed else [])]
@@ -134,6 +134,19 @@ def custom_streams(tap: TapGong, taken: Iterable[str]) -> Iterator[CustomStream]
             raise SettingsError(msg)
         names.add(name)
         yield CustomStream(tap, declared)
+
+
+def _method(declared: Mapping[str, Any]) -> str:
+    """The verb of a declared stream, checked once more: another could destroy data.
+
+    Raises:
+        SettingsError: it is neither GET nor POST.
+    """
+    method = declared.get("method", "GET")
+    if method not in {"GET", "POST"}:
+        msg = f"custom_streams: method of {declared['name']} must be GET or POST, not {method!r}"
+        raise SettingsError(msg)
+    return str(method)
 
 
 def _written(value: Any) -> str:
