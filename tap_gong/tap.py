@@ -305,11 +305,17 @@ class TapGong(Tap):
                 if not stream.is_alone_with(error):
                     raise
                 stream.fail(error)
+        client = self.client
+        # A run looks up the same: workspaces, folders, where the calls begin, the company's zone.
+        reports = [stream.report for stream in self.selected.values()]
+        reports += [source.report for source in self._sources.values() if not source.readers]
+        of_streams = sum(report.requests for report in reports)
         return Plan(
             costs,
+            beside=client.limiter.used - client.retries.retries - of_streams,
             rate=number(self.config, "requests_per_second"),
             budget=self.config["daily_request_budget"],
-            spent=self.client.limiter.used,
+            spent=client.limiter.used,
         )
 
     @override

@@ -13,8 +13,10 @@ import pytest
 
 from gong_api.errors import SettingsError
 from gong_api.settings import number
+from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
 from tests.conftest import NOW, settings
+from tests.singer_run import Output
 
 BIN = Path(sys.executable).parent
 
@@ -92,6 +94,26 @@ def test_a_plan_tells_the_cost_and_reads_nothing(tmp_path, config):
     assert '"RECORD"' not in done.stdout
 
 
+@pytest.mark.parametrize("narrowed", [False, True])
+def test_a_plan_promises_what_a_run_takes(narrowed):
+    """With all that is looked up before and beside the windows."""
+    with Sandbox(now=NOW, requests_per_second=0, daily_requests=0) as server:
+        config = settings(server, end_date=NOW.isoformat())
+        if narrowed:
+            workspaces = [workspace["id"] for workspace in server.company.workspaces()]
+            assert len(workspaces) > 1
+            config.update(workspace_ids=workspaces, start_date="2026-05-01")
+        planned, run = (TapGong(config=dict(config), message_writer=Output()) for _ in range(2))
+        planned.check()
+        plan = planned.plan()
+        server.clear_requests()
+        run.check()
+        run.sync_all()
+        taken = len(server.requests)
+    assert taken <= plan.requests <= 1.25 * taken
+    assert f"{plan.requests:,}" in str(plan)
+
+
 def test_a_report_tells_what_was_read(tmp_path, config):
     done = tap_gong(tmp_path, config, "--report", "report.json")
     report = json.loads((tmp_path / "report.json").read_text())
@@ -107,8 +129,6 @@ def test_a_report_tells_what_was_read(tmp_path, config):
 
 
 def test_a_plan_names_what_cannot_be_read(tmp_path):
-    from gong_sandbox import Sandbox
-
     with Sandbox(calls=20, without_scopes={"api:users:read"}, requests_per_second=0) as server:
         done = tap_gong(tmp_path, settings(server), "--plan")
     assert done.returncode == 1
@@ -315,8 +335,6 @@ def test_a_used_up_budget_ends_with_code_3_and_state(tmp_path, config):
 
 
 def test_a_stream_without_its_scope_fails_alone(tmp_path):
-    from gong_sandbox import Sandbox
-
     with Sandbox(
         calls=20, without_scopes={"api:stats:scorecards"}, requests_per_second=0
     ) as server:
