@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from typing_extensions import Self
 
-from gong_sandbox.api.app import application
+from gong_sandbox.api.app import SCOPES, application
 from gong_sandbox.api.faults import Faults
 from gong_sandbox.api.limits import Quota
 from gong_sandbox.api.oauth import TokenIssuer
@@ -51,7 +51,7 @@ class Sandbox:
 
     Raises:
         OSError: the port is taken.
-        ValueError: a fault is not one.
+        ValueError: a fault or a scope is not one.
     """
 
     def __init__(
@@ -74,6 +74,13 @@ class Sandbox:
         access_key: str = "sandbox",
         access_key_secret: str = "sandbox",  # noqa: S107
     ) -> None:
+        lacking = frozenset(without_scopes)
+        if lacking - SCOPES:
+            msg = (
+                f"there is no scope {', '.join(sorted(lacking - SCOPES))}; there are "
+                f"{', '.join(sorted(SCOPES))}"
+            )
+            raise ValueError(msg)
         self.clock = SandboxClock(now)
         self.company = Company(
             seed=seed,
@@ -93,7 +100,7 @@ class Sandbox:
             tokens=self._tokens,
             access_key=access_key,
             access_key_secret=access_key_secret,
-            without_scopes=frozenset(without_scopes),
+            without_scopes=lacking,
             page_size=page_size,
             latency=latency,
         )
