@@ -35,6 +35,8 @@ class Sandbox:
         seed: another seed, another company.
         days: over how many days the calls are spread, about.
         now: the company's clock stands still here; None to follow real time.
+        counted_at: `calls` are listed at this instant, and later ones beside them; None for when it
+            starts. Sandboxes with the same one never lose a call to each other.
         timezone: the company's, as an IANA name.
         host: to listen on.
         port: to listen on, 0 for a free one.
@@ -61,6 +63,7 @@ class Sandbox:
         seed: int = 1,
         days: int = 90,
         now: datetime | None = None,
+        counted_at: datetime | None = None,
         timezone: str = "America/Los_Angeles",
         host: str = "127.0.0.1",
         port: int = 0,
@@ -86,7 +89,7 @@ class Sandbox:
             seed=seed,
             calls=calls,
             days=days,
-            now=self.clock.now(),
+            now=counted_at or self.clock.now(),
             timezone=timezone,
             processing_minutes=processing_minutes,
         )

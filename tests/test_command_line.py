@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from gong_api.errors import SettingsError
 from gong_api.settings import number
 from gong_sandbox import Sandbox
+from tap_gong.operations import CALLS
 from tap_gong.tap import TapGong
+from tap_gong.windows import iso
 from tests.conftest import NOW, settings
 from tests.singer_run import Output
 
@@ -350,6 +353,27 @@ def test_without_any_account(tmp_path):
     done = tap_gong(tmp_path, {"api_url": "sandbox", "max_records": 1})
     assert '"RECORD"' in done.stdout
     assert done.returncode == 0, done.stderr
+
+
+def test_the_sandbox_inside_the_tap_loses_no_call_from_run_to_run():
+    tap = TapGong(config={"api_url": "sandbox", "requests_per_second": 0})
+    month = tap.clock.now().start_of("month")
+    params = {"fromDateTime": "2010-01-01T00:00:00Z", "toDateTime": iso(month)}
+    page = next(tap.client.pages(CALLS, params=params))
+    tap.client.close()
+    # Some of before the month are listed in it.
+    assert 500 <= (page.total or 0) <= 510
+    earlier, later = (
+        {
+            slot.id
+            for slot in Sandbox(calls=40, counted_at=NOW, now=now).company.slots(
+                None, None, now=now
+            )
+        }
+        for now in (NOW + timedelta(days=4), NOW + timedelta(days=11))
+    )
+    assert 40 < len(earlier) < len(later)
+    assert earlier < later
 
 
 def test_fractions_may_come_from_the_environment(monkeypatch):
