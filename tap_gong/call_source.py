@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -49,6 +50,7 @@ class CallSource(Source):
         self.operation = tap.run.calls
         self.listed: tuple[Window, list[dict[str, pendulum.DateTime]]] | None = None
         self.speakers: dict[str, Speakers] = {}
+        self._unknown_are_told = False
         is_basic = self.operation is CALLS
         self._listings = [CALLS, CALLS_EXTENSIVE] if is_basic else [CALLS_EXTENSIVE, CALLS]
 
@@ -107,7 +109,24 @@ class CallSource(Source):
                 yield call
 
     def by_id(self, call_ids: list[str], report: StreamReport) -> Iterator[dict[str, Any]]:
-        """Calls as Gong answers them, whatever the filters; unknown ids are left out."""
+        """Calls as Gong answers them, whatever the filters; unknown ids are left out.
+
+        Those that the setting `call_ids` names are told.
+        """
+        missing = set(call_ids)
+        for call in self._answers_by_id(call_ids, report):
+            missing.discard(str((call.get("metaData") or call).get("id")))
+            yield call
+        unknown = [name for name in self.run.call_ids if name in missing]
+        if unknown and not self._unknown_are_told:
+            self._unknown_are_told = True
+            self._tap.logger.warning(
+                "call_ids: Gong shows no call %s; check the ids, and whether the key's owner may "
+                "see these calls",
+                ", ".join(dict.fromkeys(unknown)),
+            )
+
+    def _answers_by_id(self, call_ids: list[str], report: StreamReport) -> Iterator[dict[str, Any]]:
         if self.operation is CALLS_EXTENSIVE:
             for ids in chunks(call_ids):
                 arguments = self.arguments({"callIds": ids})
@@ -117,10 +136,8 @@ class CallSource(Source):
             return
         for call_id in call_ids:
             report.requests += 1
-            try:
+            with contextlib.suppress(NotFound):
                 yield self._tap.client.request("GET", f"/v2/calls/{call_id}")["call"]
-            except NotFound:
-                self._tap.logger.warning("Gong knows no call %s", call_id)
 
     def look_up_speakers(self, call_ids: list[str], report: StreamReport) -> dict[str, Speakers]:
         """Who speaks in some calls, a request for each hundred of them."""

@@ -208,7 +208,8 @@ class Source:
     def cost(self, span: Window) -> Cost:
         """What reading a span would take."""
         records = self.count_records(span)
-        return Cost.of(records, windows=count_windows(span, records))
+        windows = count_windows(self.slices(span, ()), span, records)
+        return Cost.of(records, windows=windows, chains=len(list(self.window_filters(span))))
 
     def count_records(self, span: Window) -> int:
         """How many records a span holds, as the first pages announce it."""

@@ -17,7 +17,13 @@ from singer_sdk.singerlib.exceptions import SingerError
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
-from gong_api.command import Interrupted, RunStopped, gong_command, settings_checked
+from gong_api.command import (
+    ConfigFiles,
+    Interrupted,
+    RunStopped,
+    gong_command,
+    settings_checked,
+)
 from gong_api.errors import GongError, NothingFound, SettingsError
 from gong_api.settings import connect
 from target_gong.fields import checked_zone
@@ -80,7 +86,7 @@ class TargetGong(Target):
         self.tally = Tally()
         self.sent_recordings: list[str] = []
         self._crm_integration_id: str | None = None
-        with settings_checked(self.config_jsonschema):
+        with settings_checked(type(self)):
             super().__init__(**kwargs)
 
     @property
@@ -185,11 +191,7 @@ class TargetGong(Target):
     @classmethod
     @override
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError) as error:
-            msg = f"--config {' '.join(value)} cannot be read: {error}"
-            raise SettingsError(msg) from error
+        return ConfigFiles.read(value)
 
     @classmethod
     @override

@@ -27,7 +27,7 @@ from tap_gong.settings import CALL_CONTENT
 from tap_gong.source import Source
 from tap_gong.stream import GongStream, Part, UpdatedStream
 from tap_gong.windowed import WindowedStream
-from tap_gong.windows import iso
+from tap_gong.windows import count_windows, iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,7 +93,8 @@ class AccessSource(Source):
 
     @override
     def cost(self, span: Window) -> Cost:
-        return Cost.of(self._tap.source(CallSource).count_records(span))
+        calls = self._tap.source(CallSource).count_records(span)
+        return Cost.of(calls, windows=count_windows(self.slices(span, ()), span, calls))
 
     def _of(self, ids: list[str]) -> Iterator[Record]:
         """Access to some calls; one that has just been deleted fails a whole request."""
