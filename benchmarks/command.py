@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,18 @@ if TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 BASE = ("calls", "transcripts")
+# A child counts the memory of the process that it was forked from as its own: so it is forked from
+# one that has next to none.
+_LAUNCHER = """
+import json, os, sys, time
+began = time.monotonic()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+took = time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+with open(sys.argv[1], "w") as file:
+    json.dump(took, file)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 @dataclass(frozen=True)
@@ -39,21 +50,15 @@ def run(command: Sequence[str | Path], *, output: Path, given: Path | None = Non
     Raises:
         RuntimeError: it failed.
     """
-    log = output.with_suffix(".log")
-    began = time.monotonic()
-    with (
-        output.open("wb") as out,
-        log.open("wb") as err,
-        (given or Path(os.devnull)).open() as stdin,
-    ):
-        process = subprocess.Popen([*map(str, command)], stdin=stdin, stdout=out, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
+    log, took = output.with_suffix(".log"), output.with_suffix(".took")
+    whole = [sys.executable, "-S", "-c", _LAUNCHER, str(took), *map(str, command)]
+    nothing = Path(os.devnull)
+    with output.open("wb") as out, log.open("wb") as err, (given or nothing).open("rb") as stdin:
+        process = subprocess.run(whole, stdin=stdin, stdout=out, stderr=err, check=False)
     if process.returncode:
         raise RuntimeError(log.read_text()[-2000:])
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
+    wall, cpu, peak = json.loads(took.read_text())
+    return Cost(wall, cpu, peak / ((1 << 20) if sys.platform == "darwin" else (1 << 10)))
 
 
 def run_tap(

@@ -16,8 +16,8 @@ def pace(*, calls: int, latency: float) -> tuple[float, int, int]:
     """Read calls and transcripts of a sandbox that answers after `latency` seconds.
 
     Returns:
-        Wall time, less that of the command's start, as a multiple of the floor; requests; and how
-        many of them were tried again.
+        Wall time after start-up, which is that of the command and of its first look at how many
+        calls there are, as a multiple of the floor; requests; and how many were tried again.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -26,4 +26,4 @@ def pace(*, calls: int, latency: float) -> tuple[float, int, int]:
             start = run([BIN / "tap-gong", "--version"], output=folder / "version").wall
             cost, report, _ = run_tap({**config, "requests_per_second": PER_SECOND}, folder)
     floor = report["requests"] / PER_SECOND
-    return (cost.wall - start) / floor, report["requests"], report["retries"]
+    return (cost.wall - start - latency) / floor, report["requests"], report["retries"]

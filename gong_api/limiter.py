@@ -43,7 +43,7 @@ MEMORY = "memory"
 
 # Gong counts arrivals, we count departures: a request that travels slower than the one three
 # places behind it must not make four arrive within the second.
-_JITTER_MS = 30
+_JITTER_MS = 40
 # Two requests of one day are never so far apart, two of different days always are.
 _ONE_DAY_MS = 24 * 60 * 60 * 1000 - 1
 

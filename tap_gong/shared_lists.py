@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -69,10 +70,24 @@ class History:
     Attributes:
         start: when the first was to begin, or began.
         calls: how many there are, None if unknown.
+        operation: that lists them.
     """
 
     start: pendulum.DateTime
     calls: int | None
+    operation: Operation = CALLS
+
+
+def _calls_before(history: History) -> dict[str, Any]:
+    """How to ask for the calls before the first that is known."""
+    window = Window(BEFORE_ALL_CALLS, history.start)
+    return request(history.operation, time_filter(window))
+
+
+def _earliest(page: Page | None, otherwise: pendulum.DateTime) -> pendulum.DateTime:
+    """When the first call of a page was to begin, or began."""
+    rows = page.records if page else ()
+    return min((call_time(hoisted(call)) for call in rows), default=otherwise)
 
 
 class SharedLists:
@@ -90,6 +105,8 @@ class SharedLists:
         self._ahead = ahead
         self._run = run
         self._workspace_ids = run.workspace_ids
+        self._may_guess = False
+        self._is_guess = False
         self.requests = 0
 
     @cached_property
@@ -276,14 +293,47 @@ class SharedLists:
         return min(starts, default=last)
 
     def _history_by(self, operation: Operation) -> History:
-        start, calls = self._run.end, None
-        while page := self._first_calls(operation, Window(BEFORE_ALL_CALLS, start)):
-            calls = page.total if calls is None else calls
-            earliest = min((call_time(hoisted(call)) for call in page.records), default=start)
-            if earliest >= start:
-                break
-            start = earliest
-        return History(start, calls or 0)
+        page = self._first_calls(operation, Window(BEFORE_ALL_CALLS, self._run.end))
+        start = _earliest(page, self._run.end)
+        history = History(start, (page.total if page else 0), operation)
+        if not page or start == self._run.end:
+            return history
+        if self._may_guess:
+            self._ahead.begin(operation, **_calls_before(history), most=0)
+            self._is_guess = True
+            return history
+        return self._confirmed(history)
+
+    def _confirmed(self, guess: History) -> History:
+        """The history, with what lies before the calls of the first page."""
+        history = guess
+        while True:
+            try:
+                page = next(self._ahead.pages(history.operation, **_calls_before(history)), None)
+            except NothingFound:
+                page = None
+            start = _earliest(page, history.start)
+            if start >= history.start:
+                return history
+            history = replace(history, start=start)
+
+    @contextlib.contextmanager
+    def guessing(self) -> Iterator[None]:
+        """While entered, `history` is what the first page says, likely but not certain."""
+        self._may_guess = True
+        try:
+            yield
+        finally:
+            self._may_guess = False
+
+    def was_guessed_wrong(self) -> bool:
+        """Make sure of a history that was guessed; whether it is another one now."""
+        if not self._is_guess:
+            return False
+        self._is_guess = False
+        guess = self.history
+        self.history = self._confirmed(guess)
+        return self.history != guess
 
     def _first_calls(self, operation: Operation, window: Window) -> Page | None:
         return self._ahead.first_page(operation, **request(operation, time_filter(window)))

@@ -158,8 +158,13 @@ class TapGong(Tap):
         for stream in self.selected.values():
             stream.begin()
         readers = [reader for readers in self._readers.values() for reader in readers]
-        for lockstep in dict.fromkeys(map(self.lockstep, readers)):
-            lockstep.begin()
+        locksteps = list(dict.fromkeys(map(self.lockstep, readers)))
+        with self.lists.guessing():
+            for lockstep in locksteps:
+                lockstep.begin()
+        if self.lists.was_guessed_wrong():
+            for lockstep in locksteps:
+                lockstep.begin_anew()
 
     @classmethod
     @override

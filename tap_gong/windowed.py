@@ -184,6 +184,14 @@ class Lockstep:
             if not error.concerns_operation:
                 raise
 
+    def begin_anew(self) -> None:
+        """Plan the windows again: the history is longer than was thought."""
+        for planned in ("_starts", "_slices"):
+            self.__dict__.pop(planned, None)
+        for source in self._sources:
+            self._tap.ahead.forget(source.operation)
+        self.begin()
+
     @functools.cached_property
     def _starts(self) -> dict[str, pendulum.DateTime]:
         return {member.name: member.start() for member in self._members}
