@@ -38,6 +38,7 @@ from tap_gong.stream import GongStream
 from tap_gong.streams import STREAMS
 from tap_gong.streams.custom import custom_streams
 from tap_gong.windowed import Lockstep, WindowedStream
+from tap_gong.windows import iso
 from tap_gong.writer import WholeLineWriter
 
 if TYPE_CHECKING:
@@ -386,6 +387,8 @@ class TapGong(Tap):
                     name,
                     ", ".join(report.unknown_fields),
                 )
+        if end == "work left":
+            self._tell_what_is_left()
         private = sum(report.private for report in self.reports.values())
         if private:
             self.logger.info(
@@ -404,6 +407,14 @@ class TapGong(Tap):
         if path:
             content = msgspec.json.encode(as_json(self.reports, client, end=end))
             Path(path).write_bytes(msgspec.json.format(content, indent=2))
+
+    def _tell_what_is_left(self) -> None:
+        """Log how far each windowed stream has come."""
+        for name, stream in self.selected.items():
+            if isinstance(stream, WindowedStream):
+                bookmark = stream.bookmark
+                reached = f"read until {iso(bookmark.end)}" if bookmark else "not begun"
+                self.logger.info("%s: %s, wanted until %s", name, reached, iso(self.run.end))
 
 
 def root_of(kind: type[Source]) -> type[Source]:

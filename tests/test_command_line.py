@@ -334,6 +334,9 @@ def test_a_used_up_budget_ends_with_code_3_and_state(tmp_path, config):
     assert done.returncode == 3
     (line,) = errors(done)
     assert "run again" in line
+    assert (
+        "calls: read until 2026-06-15T18:00:00Z, wanted until 2026-06-15T18:00:00Z" in done.stderr
+    )
     assert '"STATE"' in done.stdout
 
 

@@ -83,10 +83,8 @@ def redis_url():
     """A Redis server of this machine's own."""
     server = shutil.which("redis-server")
     if server is None and os.environ.get("CI") and shutil.which("apt-get") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
-        subprocess.run(
-            ["apt-get", "install", "-qq", "-y", "redis-server"], check=False, capture_output=True
-        )
+        for command in (["update", "-qq"], ["install", "-qq", "-y", "redis-server"]):
+            subprocess.run(["apt-get", *command], check=False, capture_output=True, timeout=120)
         server = shutil.which("redis-server")
     if server is None:
         pytest.skip("no redis-server here, and it cannot be installed")
