@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from gong_api.clock import Clock
 
 PENDING, DONE, FAILED, IN_DOUBT = "pending", "done", "failed", "in_doubt"
+# The action of records that were refused before anything was begun.
+REJECTED = "none"
+# Seconds to wait for another program that has the file locked.
+PATIENCE = 5.0
 
 _COLUMNS = (
     "stream",
@@ -56,6 +60,7 @@ create table if not exists writes (
     updated text not null
 );
 create index if not exists writes_by_key on writes (stream, key, id);
+create table if not exists about (name text primary key, value text not null);
 """
 
 
@@ -115,7 +120,7 @@ class Ledger:
         receipts: file to which each settled row is appended as a line of JSON.
 
     Raises:
-        SettingsError: it cannot be opened, or another process is writing to it.
+        SettingsError: it or the receipts cannot be opened, or another process is writing to it.
     """
 
     def __init__(self, path: Path, clock: Clock, receipts: Path | None = None) -> None:
@@ -128,24 +133,40 @@ class Ledger:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._lock = FileLock(f"{path}.lock", mode=0o600)
             self._lock.acquire(timeout=0)
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
             self._db.executescript(_TABLE)
+            # What was being sent when an earlier run ended may or may not have arrived.
+            self._db.execute("update writes set status = ? where status = ?", (IN_DOUBT, PENDING))
         except Timeout:
             msg = f"ledger_path {path} is in use by another target-gong; wait for it to end"
             raise SettingsError(msg) from None
         except (OSError, sqlite3.Error) as error:
-            msg = f"ledger_path {path} cannot be used: {error}"
-            raise SettingsError(msg) from error
-        # What was being sent when an earlier run ended may or may not have arrived.
-        self._db.execute("update writes set status = ? where status = ?", (IN_DOUBT, PENDING))
+            raise SettingsError(_unusable(path, error)) from error
+        if receipts is not None:
+            try:
+                receipts.open("a", encoding="utf-8").close()
+            except OSError as error:
+                msg = f"receipts_path {receipts} cannot be written: {error.strerror}"
+                raise SettingsError(msg) from error
+
+    def claim(self, company: str, *, anew: bool = False) -> bool:
+        """Whether the ledger is that of a company; one without a company becomes it.
+
+        Args:
+            company: what tells it from others.
+            anew: it is that company's, whatever it says.
+        """
+        how = "replace" if anew else "ignore"
+        self._db.execute(f"insert or {how} into about values ('company', ?)", (company,))  # noqa: S608
+        (known,) = self._db.execute("select value from about where name = 'company'").fetchone()
+        return bool(known == company)
 
     def last(self, stream: str, key: str) -> Row | None:
-        """The newest row of a record's key."""
-        return next(
-            self._rows("where stream = ? and key = ? order by id desc limit 1", stream, key), None
-        )
+        """The newest row of a record's key that was begun; what was rejected never was."""
+        where = f"where stream = ? and key = ? and action <> '{REJECTED}' order by id desc limit 1"
+        return next(self._rows(where, stream, key), None)
 
     def last_done(self, stream: str, key: str) -> Row | None:
         """The newest row of a record's key that was settled."""
@@ -172,22 +193,35 @@ class Ledger:
         return self._begin(stream, key, content, action, earlier)
 
     def _begin(self, stream: str, key: str, content: str, action: str, earlier: Row | None) -> Row:
+        # Whatever was wrong with it is mended.
+        self._forget_rejected(stream, key)
+        if earlier is None:
+            return self._insert(stream, key, content, action)
+        self._db.execute(
+            "update writes set status = ?, hash = ?, action = ?, error = null, updated = ?"
+            " where id = ?",
+            (PENDING, content, action, self._clock.now().isoformat(), earlier.id),
+        )
+        return self._row(earlier.id)
+
+    def reject(self, stream: str, key: str, error: str) -> None:
+        """Write down a record that is not sent; the rows of what was sent stay what they are."""
+        self.write_gathered()
+        self._forget_rejected(stream, key)
+        self.failed(self._insert(stream, key, "", REJECTED), error)
+
+    def _forget_rejected(self, stream: str, key: str) -> None:
+        where = f"stream = ? and key = ? and action = '{REJECTED}'"
+        self._db.execute(f"delete from writes where {where}", (stream, key))  # noqa: S608
+
+    def _insert(self, stream: str, key: str, content: str, action: str) -> Row:
         now = self._clock.now().isoformat()
-        if earlier is not None:
-            self._db.execute(
-                "update writes set status = ?, hash = ?, action = ?, error = null, updated = ?"
-                " where id = ?",
-                (PENDING, content, action, now, earlier.id),
-            )
-            row_id = earlier.id
-        else:
-            cursor = self._db.execute(
-                "insert into writes (stream, key, hash, action, status, created, updated)"
-                " values (?, ?, ?, ?, ?, ?, ?)",
-                (stream, key, content, action, PENDING, now, now),
-            )
-            row_id = int(cursor.lastrowid or 0)
-        return self._row(row_id)
+        cursor = self._db.execute(
+            "insert into writes (stream, key, hash, action, status, created, updated)"
+            " values (?, ?, ?, ?, ?, ?, ?)",
+            (stream, key, content, action, PENDING, now, now),
+        )
+        return self._row(int(cursor.lastrowid or 0))
 
     def note(self, row: Row, **answer: Any) -> Row:
         """Keep a part of an answer while the rest is still to come."""
@@ -204,6 +238,11 @@ class Ledger:
     def doubt(self, row: Row, error: str) -> Row:
         """The answer was lost."""
         return self._settle(row, IN_DOUBT, {}, error)
+
+    def reopen(self, row: Row, why: str) -> Row:
+        """A row that was not settled is to be tried again as if nothing were known of it."""
+        self._db.execute("update writes set answer = '{}' where id = ?", (row.id,))
+        return self.failed(self._row(row.id), why)
 
     def gather(self) -> Gathered:
         """Rows that are sent together, however many."""
@@ -346,8 +385,17 @@ def read_rows(path: Path) -> list[Row]:
     if not path.exists():
         msg = f"ledger_path {path}: there is no ledger; nothing was written with these settings"
         raise SettingsError(msg)
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        return list(_rows(db, "order by id"))
+    try:
+        with contextlib.closing(
+            sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+        ) as db:
+            return list(_rows(db, "order by id"))
+    except (OSError, sqlite3.Error) as error:
+        raise SettingsError(_unusable(path, error)) from error
+
+
+def _unusable(path: Path, error: Exception) -> str:
+    return f"ledger_path {path} cannot be used: {error}. Is it a ledger, and nobody else's?"
 
 
 def content_hash(body: Any) -> str:

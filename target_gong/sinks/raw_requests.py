@@ -87,10 +87,7 @@ class Requests(GongSink):
     @override
     def resolve(self, write: Write, row: Row) -> dict[str, Any] | None:
         if write.body["method"] not in _REPEATABLE:
-            msg = (
-                "Gong may have acted on it, and nothing tells; if it has not, delete its row from "
-                "the ledger and run again"
-            )
+            msg = "Gong may have acted on it, and nothing tells"
             raise Unresolved(msg)
         return None
 

@@ -290,8 +290,6 @@ def test_assigned_taken_out_and_assigned_again(sandbox, tmp_path):
 def test_a_lost_assignment_is_looked_up(sandbox, tmp_path):
     record = record_of("flow_assignments", sandbox)
     sandbox.faults.next("reset-after", path="/v2/flows/prospects/assign")
-    with pytest.raises(RunStopped, match="Gong may or may not"):
-        run_target(settings(sandbox, tmp_path), messages("flow_assignments", [record]))
     target = run_target(settings(sandbox, tmp_path), messages("flow_assignments", [record]))
     assert target.tally.done == 1
     assert receipts(tmp_path)[0].answer["flowInstanceId"]

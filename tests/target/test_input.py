@@ -113,7 +113,7 @@ def test_what_sources_give_becomes_what_gong_takes(sandbox, user, tmp_path, clie
         ({"parties": ""}, "parties is required"),
         ({"parties": []}, "parties must not be empty"),
         ({"direction": "Sideways"}, "direction must be one of Inbound, Outbound, Conference"),
-        ({"languageCode": "xx-XX"}, "languageCode must be one of a code Gong knows"),
+        ({"languageCode": "xx-XX"}, "languageCode must be a code that Gong knows"),
         ({"purpose": "x" * 256}, "purpose has 256 characters; Gong takes 255 at most"),
         ({"disposition": "x" * 300}, "disposition has 300 characters"),
         ({"clientUniqueId": "x" * 2049}, "clientUniqueId has 2049 characters"),
@@ -163,7 +163,7 @@ def test_what_gong_would_not_take_is_refused_before_it_is_sent(
     assert sandbox.requests == []
     (row,) = receipts(tmp_path)
     assert row.status == "failed"
-    assert row.error.startswith("calls ") or "mediaFile" in change
+    assert not row.error.startswith("calls ")
 
 
 def test_a_timeline_and_channels_exclude_each_other(sandbox, user, tmp_path):
