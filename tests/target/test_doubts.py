@@ -23,6 +23,7 @@ from tests.target.target_run import (
     run_target,
     settings,
 )
+from tests.target.test_ledger import target_gong
 
 NO_GONG = "http://127.0.0.1:1"
 
@@ -321,3 +322,35 @@ def test_receipts_that_cannot_be_written_are_told_first(sandbox, user, tmp_path)
     with pytest.raises(SettingsError, match=r"receipts_path .* cannot be written: No such file"):
         run_target(config, messages("calls", [call(user)]))
     assert sandbox.requests == []
+
+
+def test_a_port_without_tls_is_told(sandbox, user, tmp_path):
+    config = settings(sandbox, tmp_path)
+    config["api_url"] = config["api_url"].replace("http://", "https://")
+    with pytest.raises(RunStopped, match="it does not speak TLS; is it plain http"):
+        run_target(config, messages("calls", [call(user)]))
+    assert receipts(tmp_path)[0].status == "failed"
+
+
+def test_a_retry_speaks_of_one_try(sandbox, user, tmp_path, caplog):
+    sandbox.faults.next("429")
+    run_target(settings(sandbox, tmp_path), messages("calls", [call(user)]))
+    assert "Gong answered 429 to POST" in caplog.text
+    assert "on every try" not in caplog.text
+
+
+def test_the_ledger_is_tended_from_the_command_line(sandbox, user, tmp_path):
+    config = settings(sandbox, tmp_path)
+    lines = messages("calls", [call(user, mediaFile="nowhere.wav")])
+    with pytest.raises(RunStopped):
+        run_target(config, lines)
+    done = target_gong(tmp_path, config, (), "--settle", "calls", "c-1", "done")
+    assert done.returncode == 0, done.stderr
+    assert run_target(config, lines).tally.known == 1
+    with company() as other:
+        elsewhere = settings(other, tmp_path)
+        assert target_gong(tmp_path, elsewhere, (), "--same-company").returncode == 0
+        assert run_target(elsewhere, lines).tally.known == 1
+    refused = target_gong(tmp_path, config, (), "--settle", "calls", "c-1", "done")
+    assert refused.returncode == 1
+    assert "is in doubt or failed" in refused.stderr

@@ -294,3 +294,43 @@ def test_numbers_keep_their_value():
     lost = Reader(FIELDS).read({"client_id": 1.1e18})
     assert lost.problems == ["clientId is a number that has lost digits, 1.1e+18; give ids as text"]
     assert body == {"clientId": "9007199254740993", "number": Decimal("0.10"), "whole": 7}
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "7.782342274025938e18",
+        "1E+3",
+        "77.5",
+        "9007199254740993.0",
+        '"7.78234E+18"',
+    ],
+)
+def test_ids_that_have_lost_digits_are_refused(sandbox, user, tmp_path, lost):
+    line = json.dumps(messages("calls", [call(user, "lost")])[1])
+    line = line.replace('"primaryUser": ' + json.dumps(user), f'"primaryUser": {lost}')
+    with pytest.raises(RunStopped, match=r"primaryUser (is a number that )?has lost digits"):
+        run_target(settings(sandbox, tmp_path), [messages("calls", [])[0], line])
+
+
+def test_ids_that_a_table_made_floats_of_are_understood():
+    read = Reader(FIELDS).read({"client_id": Decimal("42.0")})
+    assert (read.body, read.problems) == ({"clientId": "42"}, [])
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), float("nan"), float("inf"), "NaN", 10**30])
+def test_numbers_that_are_none(value):
+    read = Reader(FIELDS).read({"client_id": "a", "number": value})
+    assert len(read.problems) == 1
+
+
+def test_a_time_that_clocks_skip_is_refused():
+    with pytest.raises(ValueError, match="does not exist in Europe/Berlin"):
+        instant_text("2026-03-29T02:30:00", "Europe/Berlin")
+
+
+def test_unknown_names_inside_are_told_too(sandbox, user, tmp_path, caplog):
+    parties = [{"userId": user}, {"email": "ada@example.com"}, {"email": "bob@example.com"}]
+    lines = messages("calls", [call(user, "inside", parties=parties)])
+    run_target(settings(sandbox, tmp_path), lines)
+    assert "Gong has no field for parties[].email; ignored" in caplog.text

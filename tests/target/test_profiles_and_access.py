@@ -153,3 +153,22 @@ def test_state_follows_the_batch_that_it_stands_behind(sandbox, tmp_path, capsys
     run_target(settings(sandbox, tmp_path), lines)
     assert [e.method for e in sandbox.requests] == ["PUT", "PUT"]
     assert '{"bookmarks": {"call_user_access": 4}}' in capsys.readouterr().out
+
+
+def test_a_known_profile_may_be_changed_in_part(sandbox, tmp_path):
+    config = settings(sandbox, tmp_path)
+    run_target(config, messages("permission_profiles", [profile(sandbox)]))
+    part = {**profile(sandbox), "libraryFolderAccess": None, "description": "Numbers"}
+    run_target(config, messages("permission_profiles", [part]))
+    assert listed(sandbox)["Analysts"]["description"] == "Numbers"
+
+
+def test_a_new_ledger_finds_profiles_by_their_names(sandbox, tmp_path):
+    for folder in ("one", "two"):
+        config = settings(sandbox, tmp_path / folder)
+        lines = messages("permission_profiles", [profile(sandbox), profile(sandbox, name="B")])
+        assert run_target(config, lines).tally.done == 2
+    sent = [(e.method, e.path.rsplit("/", 1)[1]) for e in sandbox.requests]
+    assert sent.count(("POST", "permission-profile")) == 2
+    assert sent.count(("PUT", "permission-profile")) == 2
+    assert sent[-3:].count(("GET", "all-permission-profiles")) == 1
