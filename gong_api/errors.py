@@ -34,7 +34,7 @@ _NOTHING_FOUND = re.compile(r"\bno\b.*\bfound\b.*provided filters", re.IGNORECAS
 _CURSOR_EXPIRED = re.compile(r"cursor has expired", re.IGNORECASE)
 _MOST_TEXT = 500
 _URL = re.compile(
-    r"(?P<scheme>\b[\w+.-]+://)(?:[^\s/?#@]*@)?(?P<rest>[^\s?'\"]*)(?P<query>\?[^\s'\"]*)?"
+    r"""(?P<scheme>\b[\w+.-]+://)(?:[^\s/?#'"]*@)?(?P<rest>[^\s?'"]*)(?P<query>\?[^\s'"]*)?"""
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -348,7 +349,7 @@ class GongSink(Writing, RecordSink):
     def _way_out(self, write: Write) -> str:
         return (
             f"Look whether it is there, then say so by `target-gong --settle {self.stream} "
-            f"{write.key} done`, or by `retry` in place of `done` have it sent again"
+            f"{shlex.quote(write.key)} done`, or by `retry` in place of `done` have it sent again"
         )
 
     def _settle(self, write: Write, action: str, last: Row | None, done: Row | None) -> None:

@@ -198,6 +198,8 @@ class TargetGong(Target):
             write_receipts(read_rows(Path(target.config["ledger_path"])), receipts, sys.stdout)
             return
         if settle or same_company:
+            # Says so if there is none, rather than make one.
+            read_rows(Path(target.config["ledger_path"]))
             with target.writing_ledger():
                 if same_company:
                     target.ledger.claim(company(target.config), anew=True)

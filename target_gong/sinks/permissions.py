@@ -51,7 +51,10 @@ class PermissionProfiles(GongSink):
     """Permission profiles: created, or changed where their id is known."""
 
     stream = "permission_profiles"
-    summary = "A permission profile; changed when `id` is there or the ledger knows it"
+    summary = (
+        "A permission profile; changed when `id` is there, the ledger knows it, or its workspace "
+        "has one of that name"
+    )
     operations = "POST /v2/permission-profile, PUT /v2/permission-profile"
     scope = "api:permission-profile:write"
     local_fields = ("id", "workspaceId")

@@ -37,6 +37,7 @@ def user(sandbox):
 def test_masking():
     assert masked(f"no {SIGNED}, no") == "no https://media.invalid/x.wav?… no"
     assert masked(f"'{SIGNED}'") == "'https://media.invalid/x.wav?…'"
+    assert masked("ftp://user:p@ss@host/a@b.wav") == "ftp://host/a@b.wav"
     assert masked("s3://bucket/a.wav and 5 > 3?") == "s3://bucket/a.wav and 5 > 3?"
 
 
