@@ -1,5 +1,6 @@
 # make demo   a made-up Gong company in DuckDB and CSV, no credentials needed
 # make test   everything that proves the rest: linter, types, tests
+# make bench  what it costs, as ratios, into docs/performance.md
 
 # The first Python that runs and is new enough; name another with `make PYTHON=... test`.
 find_python = $(shell for python in $(1); do \
@@ -13,7 +14,7 @@ DEMO_PYTHON ?= $(call find_python,python3 python python3.13 python3.12 python3.1
 BIN := .venv/bin
 DEMO_BIN := .venv-demo/bin
 
-.PHONY: demo test test-slow lint docs clean
+.PHONY: demo test test-slow lint docs bench clean
 
 demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
@@ -31,6 +32,10 @@ lint: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py
+
+bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --quiet --group bench
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf .venv .venv-demo .meltano .gong output dist build

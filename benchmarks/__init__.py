@@ -1,1 +1,1 @@
-"""What the tap costs, as ratios that hold on any machine."""
+"""What tap and target cost, as ratios that hold on any machine: `make bench`."""

@@ -1,8 +1,7 @@
 """What the tables made of calls and transcripts add: CPU seconds against plain JSON of their rows.
 
-`python benchmarks/tables.py [calls]` runs the tap against a sandbox in a process of its own, with
-and without the tables, and prints the ratio of what they add to what `json.loads` and `json.dumps`
-of the same rows take in the same run.
+The tap is run against a sandbox in a process of its own, with and without the tables; what they add
+is held against what `json.loads` and `json.dumps` of the same rows take in the same run.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def run(config: dict[str, object], streams: set[str]) -> tuple[float, bytes, int
         sys.stdout.flush()
         written = bytes(sink.written)
     requests = tap.client.limiter.used
-    tap.client.close()
+    tap.close()
     return spent, written, requests
 
 
@@ -71,26 +70,22 @@ def json_seconds(lines: list[bytes]) -> float:
     return time.process_time() - began
 
 
-def main() -> None:
-    """Print the ratio."""
-    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+def added(*, calls: int) -> float:
+    """CPU seconds that the tables add, as a multiple of JSON alone; the median of some rounds.
+
+    Raises:
+        RuntimeError: the tables cost requests.
+    """
     with running_sandbox(calls=calls) as config:
         run(config, BASE | TABLES)
         ratios = []
         for _ in range(_ROUNDS):
             plain, _, requests = run(config, BASE)
             whole, written, requests_of_all = run(config, BASE | TABLES)
+            if requests != requests_of_all:
+                msg = f"{requests} requests without the tables, {requests_of_all} with them"
+                raise RuntimeError(msg)
             lines = [line for line in written.splitlines() if line.startswith(b'{"type":"RECORD"')]
             rows = [line for line in lines if json.loads(line)["stream"] in TABLES]
-            floor = json_seconds(rows)
-            ratios.append((whole - plain) / floor)
-            print(
-                f"{len(rows):,} rows: the tables add {whole - plain:.2f} s of CPU to {plain:.2f} s;"
-                f" JSON alone {floor:.2f} s; ratio {ratios[-1]:.2f};"
-                f" requests {requests} and {requests_of_all}"
-            )
-    print(f"median ratio {statistics.median(ratios):.2f}")
-
-
-if __name__ == "__main__":
-    main()
+            ratios.append((whole - plain) / json_seconds(rows))
+    return statistics.median(ratios)

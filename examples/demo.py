@@ -27,6 +27,10 @@ ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "output"
 WAREHOUSE = OUTPUT / "warehouse.duckdb"
 CSV = OUTPUT / "csv"
+# A ledger belongs to one Gong, and the one that the demo writes to ends with it.
+LEDGER = OUTPUT / "demo-ledger.db"
+# What comes back from there is no part of the company that was loaded before.
+SCHEMA_OF_WRITTEN = "written_back"
 BIN = Path(sys.executable).parent
 MELTANO = BIN / "meltano"
 
@@ -63,7 +67,7 @@ def main() -> int:
 def clear() -> None:
     """Begin anew: what an earlier demo left would make this one incremental."""
     WAREHOUSE.unlink(missing_ok=True)
-    for path in OUTPUT.glob("ledger.db*"):
+    for path in OUTPUT.glob(f"{LEDGER.name}*"):
         path.unlink()
     shutil.rmtree(CSV, ignore_errors=True)
     CSV.mkdir(parents=True)
@@ -83,9 +87,12 @@ def write_back() -> bool:
         for name in ("TAP_GONG", "TARGET_GONG"):
             os.environ[f"{name}_API_URL"] = f"http://127.0.0.1:{port}"
             os.environ[f"{name}_ACCESS_KEY"] = os.environ[f"{name}_ACCESS_KEY_SECRET"] = "sandbox"
+        os.environ["TARGET_GONG_LEDGER_PATH"] = str(LEDGER)
+        os.environ["TARGET_DUCKDB_DEFAULT_TARGET_SCHEMA"] = SCHEMA_OF_WRITTEN
         title = "Calls of a phone system, from CSV into Gong"
         # Without state: the file is the same as in an earlier demo, the Gong is not.
-        if run(title, "--full-refresh", "tap-recordings", "target-gong"):
+        options = ("--full-refresh", "--state-id-suffix", "demo")
+        if run(title, *options, "tap-recordings", "target-gong"):
             return False
         receipts = meltano("invoke", "target-gong", "--receipts", capture=True).stdout
         rows = [json.loads(line) for line in receipts.splitlines() if line.startswith("{")]
@@ -98,7 +105,7 @@ def write_back() -> bool:
     shown = {}
     with duckdb.connect(str(WAREHOUSE), read_only=True) as warehouse:
         for name, title, seconds in warehouse.sql(
-            "select clientUniqueId, title, duration from gong.calls"
+            f"select clientUniqueId, title, duration from {SCHEMA_OF_WRITTEN}.calls"
         ).fetchall():
             shown[name] = f"{title}, {seconds} s"
     table = Table(title="What target-gong wrote", title_justify="left")

@@ -8,8 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand
 
@@ -17,9 +20,10 @@ from gong_api.errors import GongError, LimitReached, SettingsError
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import click
+    from singer_sdk.plugin_base import PluginBase
 
 FAILED = 1
 WORK_LEFT = 3
@@ -85,29 +89,106 @@ def gong_command(command: click.Command, logger: logging.Logger) -> GongCommand:
     )
 
 
+@dataclass(frozen=True)
+class ConfigFiles:
+    """What the options `--config` say, as the SDK hands it to a plugin.
+
+    Attributes:
+        config: the settings of all files; later ones win.
+        parse_env: whether the environment has settings too.
+    """
+
+    config: dict[str, Any]
+    parse_env: bool
+
+    @classmethod
+    def read(cls, names: Iterable[str]) -> ConfigFiles:
+        """Read the files; `ENV` stands for the environment.
+
+        Raises:
+            SettingsError: one cannot be read, or holds no JSON object.
+        """
+        config: dict[str, Any] = {}
+        parse_env = False
+        for name in names:
+            if name == "ENV":
+                parse_env = True
+                continue
+            try:
+                content = Path(name).read_bytes()
+            except OSError as error:
+                msg = f"--config {name} cannot be read: {error.strerror}"
+                raise SettingsError(msg) from error
+            config |= json_object(content, f"--config {name}")
+        return cls(config, parse_env)
+
+
+def json_object(content: str | bytes, what: str) -> dict[str, Any]:
+    """The JSON object that a file holds.
+
+    Args:
+        content: of the file.
+        what: the option and the file, for the message.
+
+    Raises:
+        SettingsError: it holds something else.
+    """
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        msg = f"{what} is not a JSON object: {error}"
+        raise SettingsError(msg) from error
+
+
 @contextlib.contextmanager
-def settings_checked(schema: Mapping[str, Any]) -> Iterator[None]:
+def settings_checked(plugin: type[PluginBase]) -> Iterator[None]:
     """Turn the SDK's verdict on a plugin's configuration into one line.
 
     Args:
-        schema: the plugin's `config_jsonschema`; values of its secrets are left out of the line.
+        plugin: whose configuration it is; values of its secrets are left out of the line.
 
     Raises:
-        SettingsError: the configuration does not fit the schema.
+        SettingsError: the configuration does not fit the plugin's schema.
     """
+    properties: dict[str, Any] = plugin.config_jsonschema.get("properties", {})
     try:
         yield
     except ConfigValidationError as invalid:
-        secrets = [
-            name for name, prop in schema.get("properties", {}).items() if prop.get("secret")
-        ]
+        secrets = [name for name, prop in properties.items() if prop.get("secret")]
         lines = [_without_secret(error, secrets) for error in invalid.errors]
         msg = f"The settings are not valid: {'; '.join(lines)}"
         raise SettingsError(msg) from None
     except ValueError as error:
-        # The SDK reads numbers from the environment by int().
-        msg = f"A setting in the environment is not valid: {error}"
+        # The SDK reads the environment before it validates, and its errors name no setting.
+        faults = list(_faults_in_environment(plugin.name, properties))
+        msg = "; ".join(faults) or f"A setting in the environment is not valid: {error}"
         raise SettingsError(msg) from error
+
+
+def _faults_in_environment(plugin: str, properties: Mapping[str, Any]) -> Iterator[str]:
+    prefix = plugin.upper().replace("-", "_")
+    for name, prop in properties.items():
+        variable = f"{prefix}_{name.upper()}"
+        value = os.environ.get(variable)
+        if value is None:
+            continue
+        if "integer" in prop.get("type", ()):
+            try:
+                int(value)
+            except ValueError:
+                yield f"{variable} must be a whole number, not {value!r}"
+        elif _is_json(prop):
+            try:
+                msgspec.json.decode(value)
+            except msgspec.DecodeError as error:
+                yield f"{variable} is not JSON: {error}"
+
+
+def _is_json(prop: Mapping[str, Any]) -> bool:
+    """Whether the SDK takes a setting's text for JSON alone; texts may be parted by commas too."""
+    if "array" in prop.get("type", ()):
+        return "string" not in prop.get("items", {}).get("type", ())
+    return "object" in prop.get("type", ())
 
 
 def _without_secret(error: str, secrets: list[str]) -> str:

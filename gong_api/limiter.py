@@ -10,6 +10,7 @@ one process, and processes that share a store.
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 import threading
 from datetime import timedelta
@@ -32,7 +33,7 @@ from pyrate_limiter import (
 from gong_api.errors import LimitReached, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyrate_limiter import AbstractBucket
 
@@ -88,37 +89,38 @@ class RequestLimiter:
         self, *, per_second: float, budget: int, clock: Clock, store: Store | None = None
     ) -> None:
         self._store = store or MemoryStore()
-        self._bucket = self._store.bucket("turns", _rate(per_second)) if per_second else None
+        self._bucket: AbstractBucket | None = None
+        if per_second:
+            rate = _rate(per_second, spaced=self._store.is_shared)
+            self._bucket = self._store.bucket("turns", rate)
         self._day: AbstractBucket | None = None
         if budget and self._store.is_shared:
             self._day = self._store.bucket("day", Rate(budget, _ONE_DAY_MS))
         self._budget = budget
         self._clock = clock
         self._lock = threading.Lock()
-        self._held = threading.local()
+        self._local = threading.local()
         self.used = 0
         self.waited = 0.0
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit by the second."""
+        return self._bucket is not None
 
     @property
     def left(self) -> float:
         """Requests of the budget that are left, as far as this process knows; may be infinite."""
         return self._budget - self.used if self._budget else float("inf")
 
-    def hold(self) -> None:
-        """Wait for a turn now that this thread's next request takes at once.
-
-        Raises:
-            LimitReached: the budget is used up.
-        """
-        self.take()
-        self._held.turn = True
-
-    def give_back(self) -> None:
-        """The turn that this thread holds, if it does, is not needed after all."""
-        if getattr(self._held, "turn", False):
-            self._held.turn = False
-            with self._lock:
-                self.used -= 1
+    @contextlib.contextmanager
+    def at_next_turn(self, done: Callable[[], None]) -> Iterator[None]:
+        """Call `done` when this thread's next turn has come, or at the end if none was taken."""
+        self._local.done = done
+        try:
+            yield
+        finally:
+            self._tell()
 
     def take(self) -> None:
         """Wait for the next request's turn.
@@ -126,15 +128,19 @@ class RequestLimiter:
         Raises:
             LimitReached: the budget is used up.
         """
-        if getattr(self._held, "turn", False):
-            self._held.turn = False
-            return
         with self._lock:
             seconds = self._reserve()
             self.used += 1
             self.waited += seconds
         if seconds:
             self._clock.sleep(seconds)
+        self._tell()
+
+    def _tell(self) -> None:
+        done = getattr(self._local, "done", None)
+        self._local.done = None
+        if done:
+            done()
 
     def _reserve(self) -> float:
         """Seconds until the turn that is now ours."""
@@ -325,7 +331,16 @@ def _used_up(what: str) -> str:
     )
 
 
-def _rate(per_second: float) -> Rate:
-    """A whole number of requests in a whole number of milliseconds: 2.5/s is 5 in 2,000 ms."""
+def _rate(per_second: float, *, spaced: bool) -> Rate:
+    """A whole number of requests in a whole number of milliseconds: 2.5/s is 5 in 2,000 ms.
+
+    Args:
+        per_second: requests a second.
+        spaced: one at a time instead, so that processes alternate; of several free turns, whoever
+            is quicker would take all.
+    """
     requests = Fraction(str(per_second)).limit_denominator(10_000)
-    return Rate(requests.numerator, 1000 * requests.denominator + _JITTER_MS)
+    span = 1000 * requests.denominator + _JITTER_MS
+    if spaced:
+        return Rate(1, math.ceil(span / requests.numerator))
+    return Rate(requests.numerator, span)

@@ -168,7 +168,8 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
         # Imported here: a user of the real Gong never pays for the sandbox.
         from gong_sandbox import Sandbox  # noqa: PLC0415
 
-        sandbox = Sandbox().start()
+        # Each run has a sandbox of its own: what one has shown must not look deleted in the next.
+        sandbox = Sandbox(counted_at=clock.now().start_of("month")).start()
         settings = {
             **settings,
             "api_url": sandbox.url,

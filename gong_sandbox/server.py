@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from typing_extensions import Self
 
-from gong_sandbox.api.app import application
+from gong_sandbox.api.app import SCOPES, application
 from gong_sandbox.api.faults import Faults
 from gong_sandbox.api.limits import Quota
 from gong_sandbox.api.oauth import TokenIssuer
@@ -35,6 +35,8 @@ class Sandbox:
         seed: another seed, another company.
         days: over how many days the calls are spread, about.
         now: the company's clock stands still here; None to follow real time.
+        counted_at: `calls` are listed at this instant, and later ones beside them; None for when it
+            starts. Sandboxes with the same one never lose a call to each other.
         timezone: the company's, as an IANA name.
         host: to listen on.
         port: to listen on, 0 for a free one.
@@ -51,7 +53,7 @@ class Sandbox:
 
     Raises:
         OSError: the port is taken.
-        ValueError: a fault is not one.
+        ValueError: a fault or a scope is not one.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Sandbox:
         seed: int = 1,
         days: int = 90,
         now: datetime | None = None,
+        counted_at: datetime | None = None,
         timezone: str = "America/Los_Angeles",
         host: str = "127.0.0.1",
         port: int = 0,
@@ -74,12 +77,19 @@ class Sandbox:
         access_key: str = "sandbox",
         access_key_secret: str = "sandbox",  # noqa: S107
     ) -> None:
+        lacking = frozenset(without_scopes)
+        if lacking - SCOPES:
+            msg = (
+                f"there is no scope {', '.join(sorted(lacking - SCOPES))}; there are "
+                f"{', '.join(sorted(SCOPES))}"
+            )
+            raise ValueError(msg)
         self.clock = SandboxClock(now)
         self.company = Company(
             seed=seed,
             calls=calls,
             days=days,
-            now=self.clock.now(),
+            now=counted_at or self.clock.now(),
             timezone=timezone,
             processing_minutes=processing_minutes,
         )
@@ -93,7 +103,7 @@ class Sandbox:
             tokens=self._tokens,
             access_key=access_key,
             access_key_secret=access_key_secret,
-            without_scopes=frozenset(without_scopes),
+            without_scopes=lacking,
             page_size=page_size,
             latency=latency,
         )

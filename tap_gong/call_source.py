@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pendulum
 from typing_extensions import override
 
 from gong_api.errors import MissingScope, NotFound
 from tap_gong.operations import CALLS, CALLS_EXTENSIVE
+from tap_gong.read_ahead import Coming
 from tap_gong.reading import read
 from tap_gong.run import chunks
 from tap_gong.settings import CALL_CONTENT
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Record
 
-    from gong_api.operation import Operation
+    from gong_api.operation import Operation, Sheet
+    from tap_gong.read_ahead import LeadsTo
     from tap_gong.report import StreamReport
     from tap_gong.tap import TapGong
     from tap_gong.windows import Window
@@ -35,7 +39,7 @@ class CallSource(Source):
     """Calls, as detailed as `call_detail`, `call_content` and the selected streams ask for.
 
     Attributes:
-        listed: the window read last, and its calls, each with its time.
+        listed: the window read last, and the calls of each of its pages, each with its time.
         speakers: of the calls read in that window, when they are wanted.
     """
 
@@ -44,8 +48,9 @@ class CallSource(Source):
     def __init__(self, tap: TapGong) -> None:
         super().__init__(tap)
         self.operation = tap.run.calls
-        self.listed: tuple[Window, dict[str, pendulum.DateTime]] | None = None
+        self.listed: tuple[Window, list[dict[str, pendulum.DateTime]]] | None = None
         self.speakers: dict[str, Speakers] = {}
+        self._unknown_are_told = False
         is_basic = self.operation is CALLS
         self._listings = [CALLS, CALLS_EXTENSIVE] if is_basic else [CALLS_EXTENSIVE, CALLS]
 
@@ -72,17 +77,29 @@ class CallSource(Source):
 
     @override
     def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
-        listed: dict[str, pendulum.DateTime] = {}
+        listed: list[dict[str, pendulum.DateTime]] = []
         self.speakers = {}
         wants_speakers = self._tap.wants_speakers
-        for row in super().window_records(window, may_cut=may_cut):
-            call = hoisted(row)
-            if self._is_whole(call) and self._is_wanted(call):
-                listed[call["id"]] = call_time(call)
-                if wants_speakers:
-                    self.speakers[call["id"]] = speakers_of(call)
-                yield call
+        for page in self.window_pages(window, may_cut=may_cut):
+            listed.append({})
+            for call in map(hoisted, page.records):
+                if self._is_whole(call) and self._is_wanted(call):
+                    listed[-1][call["id"]] = call_time(call)
+                    if wants_speakers:
+                        self.speakers[call["id"]] = speakers_of(call)
+                    yield call
         self.listed = window, listed
+
+    @override
+    def leads_to(self, followers: list[Source]) -> LeadsTo | None:
+        filters = self.run.filters
+
+        def what_follows(sheet: Sheet) -> Iterator[Coming]:
+            ids = list(dict.fromkeys(_wanted_ids(sheet, filters)))
+            for follower in followers if ids else ():
+                yield Coming(follower.operation, follower.arguments({"callIds": ids}))
+
+        return what_follows if followers else None
 
     @override
     def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
@@ -92,9 +109,26 @@ class CallSource(Source):
                 yield call
 
     def by_id(self, call_ids: list[str], report: StreamReport) -> Iterator[dict[str, Any]]:
-        """Calls as Gong answers them, whatever the filters; unknown ids are left out."""
+        """Calls as Gong answers them, whatever the filters; unknown ids are left out.
+
+        Those that the setting `call_ids` names are told.
+        """
+        missing = set(call_ids)
+        for call in self._answers_by_id(call_ids, report):
+            missing.discard(str((call.get("metaData") or call).get("id")))
+            yield call
+        unknown = [name for name in self.run.call_ids if name in missing]
+        if unknown and not self._unknown_are_told:
+            self._unknown_are_told = True
+            self._tap.logger.warning(
+                "call_ids: Gong shows no call %s; check the ids, and whether the key's owner may "
+                "see these calls",
+                ", ".join(dict.fromkeys(unknown)),
+            )
+
+    def _answers_by_id(self, call_ids: list[str], report: StreamReport) -> Iterator[dict[str, Any]]:
         if self.operation is CALLS_EXTENSIVE:
-            for ids in self.lots(call_ids):
+            for ids in chunks(call_ids):
                 arguments = self.arguments({"callIds": ids})
                 for page in read(self._tap.ahead, report, self.operation, **arguments):
                     report.seen += len(page.records)
@@ -102,10 +136,8 @@ class CallSource(Source):
             return
         for call_id in call_ids:
             report.requests += 1
-            try:
+            with contextlib.suppress(NotFound):
                 yield self._tap.client.request("GET", f"/v2/calls/{call_id}")["call"]
-            except NotFound:
-                self._tap.logger.warning("Gong knows no call %s", call_id)
 
     def look_up_speakers(self, call_ids: list[str], report: StreamReport) -> dict[str, Speakers]:
         """Who speaks in some calls, a request for each hundred of them."""
@@ -120,7 +152,15 @@ class CallSource(Source):
 
     def just_read(self, window: Window) -> dict[str, pendulum.DateTime] | None:
         """Calls of a window, each with its time, if it is the one that has just been read."""
-        return self.listed[1] if self.listed and self.listed[0] == window else None
+        if not self.listed or self.listed[0] != window:
+            return None
+        return {call: time for page in self.listed[1] for call, time in page.items()}
+
+    def lots_of(self, window: Window, calls: Iterable[str]) -> list[list[str]]:
+        """Calls of a window in lots that fit a request: by pages, if they have just been read."""
+        if not self.listed or self.listed[0] != window:
+            return list(chunks(calls))
+        return [list(page) for page in self.listed[1] if page]
 
     def of_window(self, window: Window, report: StreamReport) -> dict[str, pendulum.DateTime]:
         """Calls of a window that pass the filters, each with its time, asked for if need be.
@@ -162,6 +202,36 @@ class CallSource(Source):
         """Whether the filters that the operation lacks let a call pass; counts private ones."""
         self.report.private += bool(call.get("isPrivate"))
         return is_wanted(call, self.run.filters)
+
+
+class _Listed(msgspec.Struct):
+    """What the filters look at, in a row of either operation."""
+
+    id: Any = None
+    isPrivate: Any = None  # noqa: N815
+    workspaceId: Any = None  # noqa: N815
+    primaryUserId: Any = None  # noqa: N815
+    metaData: _Listed | None = None  # noqa: N815
+
+
+class _Listing(msgspec.Struct):
+    calls: list[_Listed]
+
+
+_listing = msgspec.json.Decoder(_Listing)
+
+
+def _wanted_ids(sheet: Sheet, filters: Mapping[str, Any]) -> Iterator[str]:
+    """Ids of the calls of a page that pass the filters."""
+    try:
+        rows = _listing.decode(sheet.content).calls
+    except msgspec.DecodeError:
+        # What it is will be told when the page is read.
+        return
+    for row in rows:
+        told = row.metaData or row
+        if told.id and is_wanted(msgspec.structs.asdict(told), filters):
+            yield told.id
 
 
 def hoisted(call: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,13 @@ class Cost:
     windows: int = 0
 
     @classmethod
-    def of(cls, records: int, *, windows: int = 0) -> Cost:
-        """The cost of so many rows; each window may end in a page that is not full."""
-        return cls(records, max(1, math.ceil(records / PAGE) + max(0, windows - 1)), windows)
+    def of(cls, records: int, *, windows: int = 0, chains: int = 1) -> Cost:
+        """The cost of so many rows.
+
+        Args:
+            records: rows to read.
+            windows: stretches of time.
+            chains: of pages in each window; each may end in a page that is not full.
+        """
+        full = max(1, math.ceil(records / PAGE))
+        return cls(records, full + chains * max(1, windows) - 1, windows)

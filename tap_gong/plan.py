@@ -15,26 +15,31 @@ class Plan:
 
     Args:
         costs: of each stream.
+        beside: requests that belong to no stream alone, such as where the calls begin.
         rate: requests a second, 0 for no limit.
         budget: requests a day, 0 for no limit.
         spent: requests that it took to find this out.
     """
 
-    def __init__(self, costs: Mapping[str, Cost], *, rate: float, budget: int, spent: int) -> None:
+    def __init__(
+        self, costs: Mapping[str, Cost], *, beside: int, rate: float, budget: int, spent: int
+    ) -> None:
         self._rate = rate
         self._budget = budget
         self.costs = costs
+        self.beside = beside
         self.spent = spent
 
     @property
     def requests(self) -> int:
         """Requests of the whole run."""
-        return sum(cost.requests for cost in self.costs.values())
+        return sum(cost.requests for cost in self.costs.values()) + self.beside
 
     def __str__(self) -> str:
         rows = [("stream", "windows", "records", "requests")]
         for name, cost in self.costs.items():
             rows.append((name, str(cost.windows or ""), f"{cost.records:,}", f"{cost.requests:,}"))
+        rows.append(("look-ups for these", "", "", f"{self.beside:,}"))
         rows.append(("all", "", "", f"{self.requests:,}"))
         widths = [max(len(row[at]) for row in rows) for at in range(4)]
         lines = [

@@ -10,24 +10,50 @@ few chains of pages under way, slow ones many.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gong_api.client import read_sheet
-from gong_api.errors import GongError, NothingFound
+from gong_api.errors import NothingFound
+from gong_api.operation import Operation, Sheet
+
+
+@dataclass(frozen=True)
+class Coming:
+    """A list that will be asked for.
+
+    Attributes:
+        operation: as for `ReadAhead.pages`.
+        asked: the other arguments of `ReadAhead.pages`.
+        leads_to: what will be asked for after each of its pages.
+    """
+
+    operation: Operation
+    asked: Mapping[str, Any]
+    leads_to: LeadsTo | None = None
+
+
+# What a page leads to; it is told in a thread, so it must depend on the page alone.
+LeadsTo = Callable[[Sheet], Iterable[Coming]]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from gong_api.client import GongClient
-    from gong_api.operation import Operation, Page, Sheet
+    from gong_api.operation import Page
 
-# Bytes of pages that wait to be read or are under way; what is wanted now comes beside them.
+# Bytes of pages that wait to be read or are under way; what is wanted now comes beside them. With
+# slow answers it takes many pages to use each turn; without a limit, there is none to be lost.
 _MOST_HELD = 48 * 2**20
+_MOST_HELD_UNLIMITED = 16 * 2**20
+# What is begun is fetched in this order.
+_NEXT, _AHEAD, _FOLLOWING = range(3)
 # So near to the end of the budget, what could not be finished is not begun.
 _RESERVE = 200
 # An interrupt is noticed within this many seconds where waiting for a lock keeps it out.
@@ -41,7 +67,10 @@ class _Chain:
     Attributes:
         operation: what is asked.
         source: yields the pages; whoever takes the next one sends its request.
+        rank: those of lower rank are wanted sooner.
+        leads_to: what will be asked for after a page.
         most: if more rows are announced, the second page waits until it is asked for.
+        number: pages fetched so far.
         fetched: pages that wait to be read.
         is_wanted: somebody waits for its next page.
         is_held_up: more rows than `most` were announced.
@@ -52,7 +81,10 @@ class _Chain:
 
     operation: Operation
     source: Iterator[Sheet]
+    rank: tuple[int, ...]
+    leads_to: LeadsTo | None = None
     most: int | None = None
+    number: int = 0
     fetched: deque[Sheet] = field(default_factory=deque)
     is_wanted: bool = False
     is_held_up: bool = False
@@ -74,13 +106,15 @@ class ReadAhead:
         self.concurrency = concurrency
         # Guards all that follows, and wakes whoever waits for it to change.
         self._changed = threading.Condition()
-        # One thread at a time waits for the limiter, and then takes what is wanted soonest.
+        # One thread at a time, with what was wanted soonest, waits for the limiter.
         self._gate = threading.Lock()
         self._begun: dict[bytes, _Chain] = {}
         self._reading: list[_Chain] = []
         self._held = 0
         self._in_flight = 0
         self._size = 0
+        self._ranks = itertools.count(1)
+        self._most_held = _MOST_HELD if client.limiter.is_limited else _MOST_HELD_UNLIMITED
         self._threads = 0
         self._is_closed = False
 
@@ -97,6 +131,8 @@ class ReadAhead:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         most: int | None = None,
+        leads_to: LeadsTo | None = None,
+        is_next: bool = False,
     ) -> None:
         """Fetch a list soon: `pages` will be asked for the same.
 
@@ -106,15 +142,15 @@ class ReadAhead:
             params: as for `pages`.
             body: as for `pages`.
             most: if it announces more rows, its second page waits until it is asked for.
+            leads_to: what will be asked for after each page.
+            is_next: it is wanted before all that was begun.
         """
         if not self.is_used:
             return
-        key = _key(operation, path, params, body)
+        rank = (_NEXT if is_next else _AHEAD, next(self._ranks))
+        asked = {"path": path, "params": params, "body": body}
         with self._changed:
-            if key not in self._begun:
-                source = self._client.sheets(operation, path=path, params=params, body=body)
-                self._begun[key] = _Chain(operation, source, most)
-                self._changed.notify_all()
+            self._add(Coming(operation, asked, leads_to), rank, most=most)
         self._start_thread()
 
     def pages(
@@ -135,7 +171,7 @@ class ReadAhead:
             return
         self.begin(operation, path=path, params=params, body=body)
         with self._changed:
-            chain = self._begun.pop(_key(operation, path, params, body))
+            chain = self._begun.pop(_key(operation, path=path, params=params, body=body))
             self._reading.append(chain)
         try:
             while (sheet := self._next_sheet(chain)) is not None:
@@ -177,6 +213,14 @@ class ReadAhead:
             self._is_closed = True
             self._changed.notify_all()
 
+    def _add(self, coming: Coming, rank: tuple[int, ...], *, most: int | None = None) -> None:
+        key = _key(coming.operation, **coming.asked)
+        if key not in self._begun:
+            source = self._client.sheets(coming.operation, **coming.asked)
+            self._begun[key] = _Chain(coming.operation, source, rank, coming.leads_to, most)
+            self._changed.notify_all()
+        self._begun[key].rank = min(rank, self._begun[key].rank)
+
     def _next_sheet(self, chain: _Chain) -> Sheet | None:
         with self._changed:
             chain.is_wanted = True
@@ -205,50 +249,40 @@ class ReadAhead:
 
     def _fetch(self) -> None:
         while True:
-            with self._gate:
-                chain = self._take()
-            if chain is None:
-                return
-            self._step(chain)
+            self._gate.acquire()
+            chain = self._take()
+            with self._client.limiter.at_next_turn(self._gate.release):
+                if chain is None:
+                    return
+                self._step(chain)
 
     def _take(self) -> _Chain | None:
-        """Wait until something is wanted and may be asked for; None when all is over."""
-        while True:
-            with self._changed:
-                while not self._is_closed and self._soonest() is None:
-                    self._changed.wait()
-                if self._is_closed:
-                    return None
-            failure: GongError | None = None
-            try:
-                self._client.limiter.hold()
-            except GongError as error:
-                failure = error
-            with self._changed:
+        """Wait for something that is wanted, and take it; None when all is over."""
+        with self._changed:
+            while not self._is_closed:
                 chain = self._soonest()
-                if chain is not None and failure is None:
+                if chain is not None:
                     chain.is_being_fetched = True
                     self._in_flight += 1
                     return chain
-                if chain is not None:
-                    self._end(chain, failure)
-            # What was wanted no longer is; a turn that is not used at once would come too late.
-            self._client.limiter.give_back()
+                self._changed.wait()
+            return None
 
     def _step(self, chain: _Chain) -> None:
         """Fetch a chain's next page."""
         sheet: Sheet | None = None
         failure: Exception | None = None
+        follow_up: list[Coming] = []
         try:
             sheet = next(chain.source)
+            follow_up = list(chain.leads_to(sheet)) if chain.leads_to else []
         except Exception as error:  # noqa: BLE001
             # Raised where the page is asked for, whatever it is.
             failure = error
-        self._client.limiter.give_back()
         with self._changed:
             chain.is_being_fetched = False
             self._in_flight -= 1
-            if sheet is None:
+            if failure or sheet is None:
                 self._end(chain, failure)
                 return
             self._size = max(self._size, len(sheet.content))
@@ -256,6 +290,12 @@ class ReadAhead:
                 if chain.most is not None:
                     chain.is_held_up = (sheet.total or 0) > chain.most
                     chain.most = None
+                if not chain.is_held_up:
+                    for number, coming in enumerate(follow_up):
+                        # What others follow from goes first: it is their order that takes time.
+                        rank = (_FOLLOWING, *chain.rank, chain.number, number)
+                        self._add(coming, rank)
+                chain.number += 1
                 chain.fetched.append(sheet)
                 self._held += len(sheet.content)
                 chain.is_over = sheet.cursor is None
@@ -273,17 +313,20 @@ class ReadAhead:
 
     def _soonest(self) -> _Chain | None:
         """What to ask for next: lists being read before those to come, the innermost first."""
-        has_room = self._held + self._in_flight * self._size < _MOST_HELD
+        has_room = self._held + self._in_flight * self._size < self._most_held
         for chain in reversed(self._reading):
             is_starving = chain.is_wanted and not chain.fetched
             if self._may_go_on(chain) and (is_starving or has_room):
                 return chain
-        if not has_room or self._client.limiter.left <= _RESERVE:
+        if not has_room:
             return None
-        for chain in self._begun.values():
-            if self._may_go_on(chain):
-                return chain
-        return None
+        is_short = self._client.limiter.left <= _RESERVE
+        coming = (
+            chain
+            for chain in self._begun.values()
+            if self._may_go_on(chain) and not (is_short and chain.rank[0] > _NEXT)
+        )
+        return min(coming, key=lambda chain: chain.rank, default=None)
 
     @staticmethod
     def _may_go_on(chain: _Chain) -> bool:
@@ -292,9 +335,10 @@ class ReadAhead:
 
 def _key(
     operation: Operation,
-    path: Mapping[str, str] | None,
-    params: Mapping[str, Any] | None,
-    body: Mapping[str, Any] | None,
+    *,
+    path: Mapping[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+    body: Mapping[str, Any] | None = None,
 ) -> bytes:
     """The same for the same list."""
     asked = (operation.method, operation.path, path or {}, params or {}, body or {})

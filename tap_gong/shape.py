@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,23 +39,27 @@ class Shape:
 
     def of(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record without what is unknown or deselected; the record given stays as it is."""
-        self._note_unknown(record, self._root, "")
+        self._note_unknown([record], self._root, "")
         if not self._keeps_unknown and not record.keys() <= self._root.names:
             names = self._root.names
             record = {name: value for name, value in record.items() if name in names}
         return _without(record, self._deselected) if self._deselected else record
 
-    def _note_unknown(self, value: Any, node: _Node, path: str) -> None:
-        if type(value) is dict:
-            if not value.keys() <= node.names:
-                self.unknown.update(path + name for name in value.keys() - node.names)
-            for name, inner in node.nested.items():
-                part = value.get(name)
-                if part:
-                    self._note_unknown(part, inner, f"{path}{name}.")
-        elif type(value) is list:
-            for item in value:
-                self._note_unknown(item, node, path)
+    def _note_unknown(self, values: list[Any], node: _Node, path: str) -> None:
+        """Look at all that a record holds at one place at once: there may be thousands."""
+        kinds = set(map(type, values))
+        while list in kinds:
+            lists = (v if type(v) is list else [v] for v in values)
+            values = [*itertools.chain.from_iterable(lists)]
+            kinds = set(map(type, values))
+        objects = values if kinds == {dict} else [v for v in values if type(v) is dict]
+        names = set().union(*objects)
+        if not names <= node.names:
+            self.unknown.update(path + name for name in names - node.names)
+        for name, inner in node.nested.items():
+            if name in names:
+                parts = [part for v in objects if (part := v.get(name))]
+                self._note_unknown(parts, inner, f"{path}{name}.")
 
 
 def _node(schema: Mapping[str, Any]) -> _Node | None:

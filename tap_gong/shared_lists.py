@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
+from gong_api.client import read_sheet
 from gong_api.errors import GongError, MissingScope, NothingFound, SettingsError
 from tap_gong.call_source import call_time, hoisted, request
 from tap_gong.operations import (
@@ -26,19 +27,33 @@ from tap_gong.operations import (
     USERS,
     WORKSPACES,
 )
+from tap_gong.read_ahead import Coming
 from tap_gong.windows import Window, time_filter, told_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gong_api.operation import Operation, Page
-    from tap_gong.read_ahead import ReadAhead
+    from gong_api.operation import Operation, Page, Sheet
+    from tap_gong.read_ahead import LeadsTo, ReadAhead
     from tap_gong.run import Run
 
 # Gong was founded in 2015: nothing it recorded is older, an imported recording hardly is.
 BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
 # Where to cut a span of this length or more into windows is worth a request.
 _WORTH_COUNTING = timedelta(days=14)
+
+
+# Lists that are a single chain of pages.
+_PLAIN = {
+    "crm_integrations": CRM_INTEGRATIONS,
+    "flows": USERS,
+    "scorecards": SCORECARDS,
+    "trackers": TRACKERS,
+    "users": USERS,
+    "workspaces": WORKSPACES,
+}
+# Lists that are asked for workspace by workspace.
+_BY_WORKSPACE = {"folders": LIBRARY_FOLDERS, "permission_profiles": PERMISSION_PROFILES}
 
 
 class Undetermined(GongError):
@@ -290,6 +305,25 @@ class SharedLists:
                 raise
             return None
         return page.total if page else 0
+
+    def begin(self, name: str, leads_to: LeadsTo | None = None) -> None:
+        """Have a list fetched soon, and before it the one that must be known for it.
+
+        Args:
+            name: of an attribute.
+            leads_to: what will be asked for after each page.
+        """
+        if name in _BY_WORKSPACE and not self._workspace_ids:
+            operation = _BY_WORKSPACE[name]
+
+            def of_each(sheet: Sheet) -> Iterator[Coming]:
+                for workspace in read_sheet(sheet).records:
+                    asked = {"params": {"workspaceId": str(workspace.get("id"))}}
+                    yield Coming(operation, asked, leads_to)
+
+            self._ahead.begin(WORKSPACES, leads_to=of_each)
+        elif name in _PLAIN and (name != "trackers" or not self._workspace_ids):
+            self._ahead.begin(_PLAIN[name], leads_to=leads_to)
 
     def _read(
         self, operation: Operation, params: dict[str, str] | None = None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tap_gong.cost import Cost
 from tap_gong.reading import read
 from tap_gong.report import StreamReport
-from tap_gong.run import chunks
 from tap_gong.windows import (
     Slices,
     Window,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from gong_api.operation import Operation, Page
+    from tap_gong.read_ahead import LeadsTo
     from tap_gong.run import Run
     from tap_gong.tap import TapGong
     from tap_gong.windowed import WindowedStream
@@ -105,18 +105,27 @@ class Source:
                 may_cut = False
                 yield page
 
-    def begin_window(self, window: Window) -> None:
-        """Have the pages of a window fetched that will be read soon."""
-        most = too_full(self._tap.client.limiter.left)
-        for filters in self.window_filters(window):
-            self._tap.ahead.begin(self.operation, **self.arguments(filters), most=most)
+    def begin_window(self, window: Window, beside: list[Source]) -> None:
+        """Have the pages of a window fetched that will be read soon.
 
-    def lots(self, call_ids: Iterable[str]) -> list[list[str]]:
-        """Ids in lots that fit a request each, all of them begun."""
-        lots = list(chunks(call_ids))
+        Args:
+            window: which.
+            beside: all sources that it will be read from.
+        """
+        most = too_full(self._tap.client.limiter.left)
+        leads_to = self.leads_to([source for source in beside if source.follows is type(self)])
+        for filters in self.window_filters(window):
+            arguments = self.arguments(filters)
+            self._tap.ahead.begin(self.operation, **arguments, most=most, leads_to=leads_to)
+
+    def leads_to(self, followers: list[Source]) -> LeadsTo | None:  # noqa: ARG002
+        """What others will ask for after each page."""
+        return None
+
+    def begin_lots(self, lots: Iterable[list[str]]) -> None:
+        """Have the records of some calls fetched, a request for each lot of ids."""
         for ids in lots:
-            self._tap.ahead.begin(self.operation, **self.arguments({"callIds": ids}))
-        return lots
+            self._tap.ahead.begin(self.operation, **self.arguments({"callIds": ids}), is_next=True)
 
     def window_filters(self, window: Window) -> Iterator[Mapping[str, Any]]:
         """The filters that together cover a window, a chain of pages each."""
@@ -199,7 +208,8 @@ class Source:
     def cost(self, span: Window) -> Cost:
         """What reading a span would take."""
         records = self.count_records(span)
-        return Cost.of(records, windows=count_windows(span, records))
+        windows = count_windows(self.slices(span, ()), span, records)
+        return Cost.of(records, windows=windows, chains=len(list(self.window_filters(span))))
 
     def count_records(self, span: Window) -> int:
         """How many records a span holds, as the first pages announce it."""

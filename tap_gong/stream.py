@@ -152,6 +152,13 @@ class GongStream(Stream):
         self.report.requests += lists.requests - before
         return rows
 
+    def begin(self) -> None:
+        """Have fetched, before the stream's turn, what needs nothing else to be asked first."""
+        if self.shared:
+            self._tap.lists.begin(self.shared)
+        elif self.is_list and type(self).parts is GongStream.parts:
+            self._tap.ahead.begin(self.operation)
+
     def pages(self, part: Part) -> Iterator[Page]:
         """Pages of the stream's operation; none where nothing matches the filters."""
         return read(self._tap.ahead, self.report, self.operation, **part.request)
@@ -182,6 +189,7 @@ class GongStream(Stream):
         if self.report.failed:
             return
         try:
+            self._tap.begin()
             for row in itertools.islice(self.records(), self.limit):
                 self.report.records += 1
                 yield row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,15 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
-from gong_api.command import WORK_LEFT, Interrupted, RunStopped, gong_command, settings_checked
+from gong_api.command import (
+    WORK_LEFT,
+    ConfigFiles,
+    Interrupted,
+    RunStopped,
+    gong_command,
+    json_object,
+    settings_checked,
+)
 from gong_api.errors import GongError, MissingScope, SettingsError
 from gong_api.settings import connect, number
 from tap_gong.plan import Plan
@@ -57,11 +66,12 @@ class TapGong(Tap):
     ]
 
     clock: Clock = SystemClock()
+    _has_begun = False
 
     def __init__(self, **kwargs: Any) -> None:
         self._sources: dict[type[Source], Source] = {}
         self._locksteps: dict[type[Source], Lockstep] = {}
-        with settings_checked(self.config_jsonschema):
+        with settings_checked(type(self)):
             super().__init__(**kwargs)
 
     @override
@@ -140,6 +150,17 @@ class TapGong(Tap):
             self._locksteps[root] = Lockstep(members, [self.source(kind) for kind in kinds])
         return self._locksteps[root]
 
+    def begin(self) -> None:
+        """Have fetched what will be wanted first; done once, when the first stream is read."""
+        if self._has_begun or not self.ahead.is_used:
+            return
+        self._has_begun = True
+        for stream in self.selected.values():
+            stream.begin()
+        readers = [reader for readers in self._readers.values() for reader in readers]
+        for lockstep in dict.fromkeys(map(self.lockstep, readers)):
+            lockstep.begin()
+
     @classmethod
     @override
     def invoke(  # type: ignore[override]
@@ -147,7 +168,7 @@ class TapGong(Tap):
         *,
         about: bool = False,
         about_format: str | None = None,
-        config: Any = None,
+        config: ConfigFiles | None = None,
         state: IO[str] | None = None,
         catalog: IO[str] | None = None,
         plan: bool = False,
@@ -158,11 +179,8 @@ class TapGong(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
-        tap = cls(
-            config=config.config if config else {},
-            parse_env_config=bool(config and config.parse_env),
-            state=_object(state, "--state"),
-            catalog=_object(catalog, "--catalog"),
+        tap = cls._configured(
+            config, state=_object(state, "--state"), catalog=_object(catalog, "--catalog")
         )
         tap.check()
         if plan:
@@ -172,6 +190,10 @@ class TapGong(Tap):
         if report and not Path(report).resolve().parent.is_dir():
             msg = f"--report {report} cannot be written: its folder does not exist"
             raise SettingsError(msg)
+        # Records are trees: counting references frees them, searching them for cycles takes a third
+        # of the time.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         end = "failed"
         try:
             tap.sync_all()
@@ -184,17 +206,36 @@ class TapGong(Tap):
         tap.raise_failures()
 
     @classmethod
+    def _configured(cls, files: ConfigFiles | None, **given: Any) -> TapGong:
+        """A tap with the settings that the command line names."""
+        files = files or ConfigFiles({}, parse_env=False)
+        return cls(config=files.config, parse_env_config=files.parse_env, **given)
+
+    @classmethod
+    @override
+    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
+        # The SDK would discover with settings that are not valid, and custom streams send requests.
+        if not value:
+            return
+        tap = cls._configured(ctx.params.get("config"))
+        _ = tap.run
+        failed = tap.failed
+        for name in failed:
+            # What a catalog says of a stream is taken for the whole of it.
+            del tap.streams[name]
+        tap.run_discovery()
+        _end_with(failed)
+        ctx.exit()
+
+    @classmethod
     @override
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         if value == CliTestOptionValue.Disabled.value:
             return
-        config = ctx.params.get("config")
-        tap = cls(
-            config=config.config if config else {},
-            parse_env_config=bool(config and config.parse_env),
-        )
+        tap = cls._configured(ctx.params.get("config"))
         if value == CliTestOptionValue.Schema.value:
             tap.write_schemas()
+            tap.raise_failures()
             ctx.exit()
         tap.ahead = ReadAhead(tap.client, 1)
         tap.check()
@@ -208,11 +249,7 @@ class TapGong(Tap):
     @classmethod
     @override
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError) as error:
-            msg = f"--config {' '.join(value)} cannot be read: {error}"
-            raise SettingsError(msg) from error
+        return ConfigFiles.read(value)
 
     @classmethod
     @override
@@ -268,11 +305,17 @@ class TapGong(Tap):
                 if not stream.is_alone_with(error):
                     raise
                 stream.fail(error)
+        client = self.client
+        # A run looks up the same: workspaces, folders, where the calls begin, the company's zone.
+        reports = [stream.report for stream in self.selected.values()]
+        reports += [source.report for source in self._sources.values() if not source.readers]
+        of_streams = sum(report.requests for report in reports)
         return Plan(
             costs,
+            beside=client.limiter.used - client.retries.retries - of_streams,
             rate=number(self.config, "requests_per_second"),
             budget=self.config["daily_request_budget"],
-            spent=self.client.limiter.used,
+            spent=client.limiter.used,
         )
 
     @override
@@ -319,14 +362,8 @@ class TapGong(Tap):
         return [name for name, report in self.reports.items() if report.failed]
 
     def raise_failures(self) -> None:
-        """End with exit code 1 when streams could not be read.
-
-        Raises:
-            RunStopped: naming them.
-        """
-        if self.failed:
-            msg = f"Failed: {', '.join(self.failed)}; the other streams are whole"
-            raise RunStopped(GongError(msg))
+        """End with exit code 1 when streams could not be read."""
+        _end_with(self.failed)
 
     def conclude(self, end: str, path: str | None) -> None:
         """Log what was read and what it cost, and write the report where one is wanted.
@@ -369,16 +406,25 @@ def root_of(kind: type[Source]) -> type[Source]:
     return kind if kind.follows is None else root_of(kind.follows)
 
 
-def _object(file: IO[str] | None, option: str) -> dict[str, Any] | None:
-    """The JSON object that a command line option names.
+def _end_with(failed: list[str]) -> None:
+    """End with exit code 1 where streams failed.
 
     Raises:
-        SettingsError: the file holds something else.
+        RunStopped: naming them.
     """
+    if failed:
+        msg = f"Failed: {', '.join(failed)}; the other streams are whole"
+        raise RunStopped(GongError(msg))
+
+
+def _object(file: IO[str] | None, option: str) -> dict[str, Any] | None:
+    """The JSON object in the file that a command line option names."""
     if file is None:
         return None
+    what = f"{option} {file.name}"
     try:
-        return msgspec.json.decode(file.read(), type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        msg = f"{option} {file.name} is not a JSON object: {error}"
+        content = file.read()
+    except UnicodeDecodeError as error:
+        msg = f"{what} is not a JSON object: {error}"
         raise SettingsError(msg) from error
+    return json_object(content, what)

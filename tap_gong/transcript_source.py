@@ -11,6 +11,7 @@ from gong_api.errors import MissingScope, Refused
 from tap_gong.call_source import CallSource, Speakers, hoisted, is_wanted
 from tap_gong.operations import CALLS_EXTENSIVE, TRANSCRIPTS
 from tap_gong.owed import MOST_NAMED, Owed, Stretch
+from tap_gong.run import chunks
 from tap_gong.source import Source
 from tap_gong.windowed import WindowedStream, whole
 from tap_gong.windows import Slices, Window
@@ -77,7 +78,7 @@ class TranscriptSource(Source):
         rows = (
             self._pages_of_window(window, may_cut=may_cut)
             if calls is None
-            else self._of_calls(list(calls))
+            else self._of_lots(self._calls.lots_of(window, calls))
         )
         for row in rows:
             came.add(row["callId"])
@@ -87,9 +88,9 @@ class TranscriptSource(Source):
         self._missing = {call: time for call, time in calls.items() if call not in came}
 
     @override
-    def begin_window(self, window: Window) -> None:
-        if not self._by_calls and not self._calls.readers:
-            super().begin_window(window)
+    def begin_window(self, window: Window, beside: list[Source]) -> None:
+        if not self._by_calls and self._calls not in beside:
+            super().begin_window(window, beside)
 
     @override
     def end_window(self, window: Window) -> None:
@@ -176,7 +177,11 @@ class TranscriptSource(Source):
                 yield row
 
     def _of_calls(self, call_ids: list[str]) -> Iterator[Record]:
-        for ids in self.lots(call_ids):
+        return self._of_lots(list(chunks(call_ids)))
+
+    def _of_lots(self, lots: list[list[str]]) -> Iterator[Record]:
+        self.begin_lots(lots)
+        for ids in lots:
             for page in self.filtered_pages({"callIds": ids}):
                 for row in page.records:
                     if self._is_whole(row):

@@ -18,10 +18,10 @@ from gong_api.errors import CursorExpired, GongError
 from tap_gong.cost import Cost
 from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
-from tap_gong.windows import Slices, Window
+from tap_gong.windows import AHEAD, Slices, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     import pendulum
     from singer_sdk.helpers.types import Record
@@ -74,6 +74,10 @@ class WindowedStream(BookmarkedStream):
         if self not in self.source.readers:
             return ()
         return self._tap.lockstep(self).records(self)
+
+    @override
+    def begin(self) -> None:
+        """Nothing: the lockstep has its windows fetched."""
 
     @property
     @override
@@ -169,10 +173,28 @@ class Lockstep:
                 yield from self._feed(source.after_windows, source, readers)
         self._leader.write_state()
 
+    def begin(self) -> None:
+        """Plan the windows, and have the first of them fetched before the streams' turn."""
+        if self._run.call_ids or not self._sources[0].is_about_calls:
+            return
+        try:
+            self._begin_windows()
+        except GongError as error:
+            # It is these streams' alone, and comes again in their turn.
+            if not error.concerns_operation:
+                raise
+
+    @functools.cached_property
+    def _starts(self) -> dict[str, pendulum.DateTime]:
+        return {member.name: member.start() for member in self._members}
+
+    @functools.cached_property
+    def _slices(self) -> Slices:
+        starts, first = self._starts.values(), self._sources[0]
+        return first.slices(Window(min(starts), first.end()), starts)
+
     def _windows(self) -> Iterator[Record]:
-        starts = {member.name: member.start() for member in self._members}
-        first = self._sources[0]
-        slices = first.slices(Window(min(starts.values()), first.end()), starts.values())
+        starts, slices = self._starts, self._slices
         for window in slices:
             due = [
                 member
@@ -181,9 +203,11 @@ class Lockstep:
             ]
             if all(not member.may_go_on for member in self._members):
                 return
-            self._begin(slices, starts)
+            self._begin_windows()
             rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
             if not (yield from whole(self._leader, slices, window, rows)):
+                for source in self._sources[1:]:
+                    self._tap.ahead.forget(source.operation)
                 continue
             for source in self._sources:
                 if self._readers(source, due):
@@ -195,13 +219,13 @@ class Lockstep:
             self._leader.write_state()
             slices.finished(window, max(source.announced for source in self._sources))
 
-    def _begin(self, slices: Slices, starts: Mapping[str, pendulum.DateTime]) -> None:
+    def _begin_windows(self) -> None:
         """Have the windows to come fetched, as many as can be under way."""
-        for window in slices.coming(self._tap.ahead.concurrency):
-            due = [member for member in self._members if starts[member.name] <= window.start]
-            for source in self._sources:
-                if self._readers(source, due):
-                    source.begin_window(window)
+        for window in self._slices.coming(AHEAD):
+            due = [member for member in self._members if self._starts[member.name] <= window.start]
+            beside = [source for source in self._sources if self._readers(source, due)]
+            for source in beside:
+                source.begin_window(window, beside)
 
     def _window_rows(
         self, due: list[WindowedStream], window: Window, *, may_cut: bool

@@ -8,7 +8,6 @@ record's value, because calls surface behind newer ones.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 _FEWEST = 380
 _MOST = 980
 _PARTS = 8
+# So many windows are told before they are read, by however many threads, so that how fast answers
+# come decides nothing.
+AHEAD = 10
 # Beyond this many records a window is cut anew, at the price of its first page.
 TOO_FULL = 3000
 _SHORTEST = timedelta(hours=1)
@@ -121,7 +123,6 @@ class Slices:
         self._length = max(window.length / 2, _SHORTEST)
         self._cut(window)
 
-
     def _cut(self, window: Window) -> None:
         """Plan the window anew; what lies behind it stays as it was told."""
         self._planned.popleft()
@@ -148,10 +149,13 @@ def ideal_records(expected: int) -> int:
     return min(max(expected // _PARTS, _FEWEST), _MOST)
 
 
-def count_windows(span: Window, records: int) -> int:
-    """About how many windows a span with so many records will be cut into."""
-    ideal = ideal_records(records)
-    return math.ceil(span.length / _ideal_length(span, records, ideal)) if span.length else 0
+def count_windows(slices: Slices, span: Window, records: int) -> int:
+    """How many windows a span is cut into where its records are spread evenly over it."""
+    windows = 0
+    for window in slices:
+        windows += 1
+        slices.finished(window, round(records * (window.length / span.length)))
+    return windows
 
 
 def _ideal_length(window: Window, records: int, ideal: int) -> timedelta:

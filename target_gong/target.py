@@ -21,7 +21,7 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine, SingerError
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
-from gong_api.command import RunStopped, gong_command, settings_checked
+from gong_api.command import ConfigFiles, RunStopped, gong_command, settings_checked
 from gong_api.errors import GongError, NothingFound, SettingsError
 from gong_api.settings import SANDBOX, company, connect
 from target_gong.fields import checked_zone
@@ -95,7 +95,7 @@ class TargetGong(Target):
         self._crm_integration_id: str | None = None
         self._written_state: str | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        with settings_checked(self.config_jsonschema):
+        with settings_checked(type(self)):
             super().__init__(**kwargs)
         if isinstance(self.message_reader, MessageReader):
             self.message_reader.stopping = self.stopping
@@ -217,11 +217,7 @@ class TargetGong(Target):
     @classmethod
     @override
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError) as error:
-            msg = f"--config {' '.join(value)} cannot be read: {error}"
-            raise SettingsError(msg) from error
+        return ConfigFiles.read(value)
 
     @classmethod
     @override

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,12 @@ import pytest
 
 from gong_api.errors import SettingsError
 from gong_api.settings import number
+from gong_sandbox import Sandbox
+from tap_gong.operations import CALLS
 from tap_gong.tap import TapGong
+from tap_gong.windows import iso
 from tests.conftest import NOW, settings
+from tests.singer_run import Output
 
 BIN = Path(sys.executable).parent
 
@@ -91,6 +97,26 @@ def test_a_plan_tells_the_cost_and_reads_nothing(tmp_path, config):
     assert '"RECORD"' not in done.stdout
 
 
+@pytest.mark.parametrize("narrowed", [False, True])
+def test_a_plan_promises_what_a_run_takes(narrowed):
+    """With all that is looked up before and beside the windows."""
+    with Sandbox(now=NOW, requests_per_second=0, daily_requests=0) as server:
+        config = settings(server, end_date=NOW.isoformat())
+        if narrowed:
+            workspaces = [workspace["id"] for workspace in server.company.workspaces()]
+            assert len(workspaces) > 1
+            config.update(workspace_ids=workspaces, start_date="2026-05-01")
+        planned, run = (TapGong(config=dict(config), message_writer=Output()) for _ in range(2))
+        planned.check()
+        plan = planned.plan()
+        server.clear_requests()
+        run.check()
+        run.sync_all()
+        taken = len(server.requests)
+    assert taken <= plan.requests <= 1.25 * taken
+    assert f"{plan.requests:,}" in str(plan)
+
+
 def test_a_report_tells_what_was_read(tmp_path, config):
     done = tap_gong(tmp_path, config, "--report", "report.json")
     report = json.loads((tmp_path / "report.json").read_text())
@@ -106,8 +132,6 @@ def test_a_report_tells_what_was_read(tmp_path, config):
 
 
 def test_a_plan_names_what_cannot_be_read(tmp_path):
-    from gong_sandbox import Sandbox
-
     with Sandbox(calls=20, without_scopes={"api:users:read"}, requests_per_second=0) as server:
         done = tap_gong(tmp_path, settings(server), "--plan")
     assert done.returncode == 1
@@ -147,8 +171,6 @@ def test_state_and_catalog_from_files(tmp_path, config):
 
 
 def test_settings_from_the_environment(tmp_path, config):
-    import os
-
     env = {
         **os.environ,
         "TAP_GONG_API_URL": config["api_url"],
@@ -198,7 +220,10 @@ def test_bad_input_gets_one_clear_line(tmp_path, company, case):
     ("files", "arguments", "expected"),
     [
         ({}, ("--config", "nowhere.json"), "nowhere.json"),
-        ({"bad.json": "{"}, ("--config", "bad.json"), "bad.json cannot be read"),
+        ({"bad.json": "{"}, ("--config", "bad.json"), "--config bad.json is not a JSON object"),
+        ({"bad.json": "[1]"}, ("--config", "bad.json"), "--config bad.json is not a JSON object"),
+        ({"bad.json": "[]"}, ("--config", "bad.json"), "--config bad.json is not a JSON object"),
+        ({"bad.json": "[1]"}, ("--config", "bad.json", "--discover"), "is not a JSON object"),
         ({"bad.json": "[]"}, ("--state", "bad.json"), "--state bad.json is not a JSON object"),
         ({"bad.json": "nonsense"}, ("--catalog", "bad.json"), "--catalog bad.json is not a JSON"),
     ],
@@ -210,6 +235,84 @@ def test_unreadable_files_get_one_clear_line(tmp_path, files, arguments, expecte
     assert done.returncode == 1
     (line,) = errors(done)
     assert expected in line
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", ["[1]", "[]", "nonsense", '"text"'])
+def test_the_target_refuses_a_config_that_is_no_object(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    done = subprocess.run(
+        [str(BIN / "target-gong"), "--config", "config.json"],
+        input="",
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert "--config config.json is not a JSON object" in line
+    assert "Traceback" not in done.stderr
+
+
+BAD_DISCOVERY: dict[str, tuple[dict[str, Any], str]] = {
+    "a number": ({"requests_per_second": "many"}, "requests_per_second"),
+    "a date": ({"start_date": "yesterday"}, "start_date must be an ISO-8601"),
+    "an empty range": ({"start_date": "2026-02-01", "end_date": "2026-01-01"}, "before end_date"),
+    "an unknown setting": ({"acess_key": "x"}, "acess_key"),
+    "a stream without a name": ({"custom_streams": [{"path": "/v2/users"}]}, "custom_streams"),
+    "a stream without a path": ({"custom_streams": [{"name": "x"}]}, "custom_streams"),
+    "a stream in place of a list": ({"custom_streams": {"name": "x"}}, "custom_streams"),
+    "a stream that is a text": ({"custom_streams": ["x"]}, "custom_streams"),
+    "a stream that writes": (
+        {"custom_streams": [{"name": "x", "path": "/v2/calls", "method": "PUT"}]},
+        "custom_streams",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DISCOVERY)
+def test_discovery_refuses_bad_settings_in_one_clear_line(tmp_path, case):
+    config, expected = BAD_DISCOVERY[case]
+    done = tap_gong(tmp_path, config, "--discover")
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert expected in line
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [("--discover",), ("--test",), ("--test=schema",), ()])
+def test_a_custom_stream_that_deletes_is_refused_and_nothing_is_sent(tmp_path, sandbox, arguments):
+    stream = {
+        "name": "x",
+        "method": "DELETE",
+        "path": "/v2/crm/integrations",
+        "params": {"integrationId": "1", "clientRequestId": "2"},
+    }
+    done = tap_gong(tmp_path, settings(sandbox, custom_streams=[stream]), *arguments)
+    assert sandbox.requests == []
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert "The settings are not valid: 'DELETE' is not one of" in line
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MAX_RECORDS", "x", "TAP_GONG_MAX_RECORDS must be a whole number, not 'x'"),
+        ("CUSTOM_STREAMS", "[{", "TAP_GONG_CUSTOM_STREAMS is not JSON"),
+        ("STREAM_MAPS", "calls", "TAP_GONG_STREAM_MAPS is not JSON"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [(), ("--discover",)])
+def test_a_bad_setting_in_the_environment_is_named(tmp_path, name, value, words, arguments):
+    env = {**os.environ, f"TAP_GONG_{name}": value}
+    done = tap_gong(tmp_path, None, "--config", "ENV", *arguments, env=env)
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert words in line
     assert "Traceback" not in done.stderr
 
 
@@ -235,8 +338,6 @@ def test_a_used_up_budget_ends_with_code_3_and_state(tmp_path, config):
 
 
 def test_a_stream_without_its_scope_fails_alone(tmp_path):
-    from gong_sandbox import Sandbox
-
     with Sandbox(
         calls=20, without_scopes={"api:stats:scorecards"}, requests_per_second=0
     ) as server:
@@ -252,6 +353,27 @@ def test_without_any_account(tmp_path):
     done = tap_gong(tmp_path, {"api_url": "sandbox", "max_records": 1})
     assert '"RECORD"' in done.stdout
     assert done.returncode == 0, done.stderr
+
+
+def test_the_sandbox_inside_the_tap_loses_no_call_from_run_to_run():
+    tap = TapGong(config={"api_url": "sandbox", "requests_per_second": 0})
+    month = tap.clock.now().start_of("month")
+    params = {"fromDateTime": "2010-01-01T00:00:00Z", "toDateTime": iso(month)}
+    page = next(tap.client.pages(CALLS, params=params))
+    tap.client.close()
+    # Some of before the month are listed in it.
+    assert 500 <= (page.total or 0) <= 510
+    earlier, later = (
+        {
+            slot.id
+            for slot in Sandbox(calls=40, counted_at=NOW, now=now).company.slots(
+                None, None, now=now
+            )
+        }
+        for now in (NOW + timedelta(days=4), NOW + timedelta(days=11))
+    )
+    assert 40 < len(earlier) < len(later)
+    assert earlier < later
 
 
 def test_fractions_may_come_from_the_environment(monkeypatch):

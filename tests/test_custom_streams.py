@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+
 import jsonschema
 import pytest
 
 from gong_api.command import RunStopped
 from gong_api.errors import SettingsError
+from tap_gong.tap import TapGong
 from tests.answering_server import AnsweringServer
-from tests.conftest import NOW
+from tests.conftest import NOW, settings
 from tests.singer_run import run_tap
+from tests.test_command_line import errors, tap_gong
 
 CALLS = {
     "name": "plain_calls",
@@ -104,14 +109,141 @@ def test_a_refusal_fails_it_alone(config):
     assert output.records["workspaces"]
 
 
+def test_discovery_fails_for_a_stream_that_is_not_there_and_shows_the_others(tmp_path, company):
+    gone = {"name": "nowhere", "path": "/v2/nowhere", "records_path": "rows"}
+    config = settings(company, start_date="2026-05-01", custom_streams=[gone, CALLS])
+    done = tap_gong(tmp_path, config, "--discover")
+    assert done.returncode == 1
+    assert any("nowhere is not whole: Gong answered 404" in line for line in errors(done))
+    assert "Traceback" not in done.stderr
+    names = {entry["tap_stream_id"] for entry in json.loads(done.stdout)["streams"]}
+    assert {"calls", "plain_calls"} <= names
+    assert "nowhere" not in names
+
+
+def test_discovery_with_the_wrong_credentials_is_one_line(tmp_path, company):
+    config = settings(company, start_date="2026-05-01", custom_streams=[CALLS])
+    done = tap_gong(tmp_path, {**config, "access_key_secret": "wrong-secret"}, "--discover")
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert "access_key_secret" in line
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("schema", [None, {"id": {"type": "string"}, "idd": {"type": "string"}}])
+def test_a_key_that_no_row_has_fails_before_rows_become_one(config, schema, caplog):
+    stream = {**CALLS, "primary_keys": ["idd"]}
+    if schema:
+        stream["schema"] = schema
+    output = run_tap(declared(config, stream), streams={"plain_calls", "workspaces"})
+    assert output.failed == ["plain_calls"]
+    assert output.records["plain_calls"] == []
+    assert output.records["workspaces"]
+    (line,) = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert "primary_keys: no row of the first page has idd" in line
+    assert "there are: " in line
+    assert "title" in line
+
+
+def test_a_key_that_no_row_has_fails_discovery(tmp_path, company):
+    stream = {**CALLS, "primary_keys": ["idd"]}
+    config = settings(company, start_date="2026-05-01", custom_streams=[stream])
+    done = tap_gong(tmp_path, config, "--discover")
+    assert done.returncode == 1
+    assert any("primary_keys: no row of the first page has idd" in line for line in errors(done))
+
+
+def test_a_part_of_a_key_that_no_row_has_is_told(config, caplog):
+    stream = {**CALLS, "primary_keys": ["id", "idd"]}
+    output = run_tap(declared(config, stream), streams={"plain_calls"})
+    assert output.failed == []
+    assert {row["idd"] for row in output.records["plain_calls"]} == {""}
+    (line,) = [r.getMessage() for r in caplog.records if "primary_keys" in r.getMessage()]
+    assert "no row of the first page has idd" in line
+
+
+def test_rows_without_their_key_are_told_and_bookmarks_stay(caplog):
+    rows = [
+        {"id": "1", "updated": "2026-01-01T00:00:00Z"},
+        {"id": None, "updated": "2026-01-02T00:00:00Z"},
+        {"updated": "2026-01-03T00:00:00Z"},
+        {"id": "2", "updated": "2026-01-04T00:00:00Z"},
+    ]
+    with answering(rows) as config:
+        output = run_tap(config, streams={"things"})
+    assert [row["id"] for row in output.records["things"]] == ["1", "2"]
+    assert output.failed == ["things"]
+    assert "replication_key_value" not in output.state.get("bookmarks", {}).get("things", {})
+    assert "2 rows have no id" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "words"),
+    [
+        ("2026-01-01T00:00:00Z", "updatd", "no row of the first page has updatd"),
+        (1767225600, "updated", "no row of the first page has an instant in updated"),
+        ("soon", "updated", "no row of the first page has an instant in updated"),
+    ],
+)
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_replication_key_that_tells_no_time(value, key, words, keyed, caplog):
+    """Rows with a key only come again; without one, each run would double them."""
+    rows = [{"id": "1", "updated": value}, {"id": "2", "updated": value}]
+    with answering(rows, replication_key=key, primary_keys=["id"] if keyed else []) as config:
+        output = run_tap(config, streams={"things"})
+    (line,) = [r.getMessage() for r in caplog.records if "replication_key" in r.getMessage()]
+    assert words in line
+    assert len(output.records["things"]) == (2 if keyed else 0)
+    assert output.failed == ([] if keyed else ["things"])
+
+
+@contextlib.contextmanager
+def answering(rows, **more):
+    """Settings with a stream `things`, and a server that answers it with some rows."""
+    stream = {
+        "name": "things",
+        "path": "/v2/things",
+        "records_path": "things",
+        "primary_keys": ["id"],
+        "replication_key": "updated",
+        **more,
+    }
+    answer = {"requestId": "r", "things": rows, "records": {"totalRecords": len(rows)}}
+    with AnsweringServer(lambda *_: (200, answer)) as server:
+        yield {
+            "api_url": server.url,
+            "access_key": "key",
+            "access_key_secret": "secret",
+            "requests_per_second": 0,
+            "custom_streams": [stream],
+        }
+
+
 @pytest.mark.parametrize(
     ("stream", "words"),
     [
         ({"name": "calls", "path": "/v2/calls"}, "already a stream calls"),
         ({"name": "x", "path": "https://elsewhere.example/v2"}, "must begin with a slash"),
         ({"name": "x", "path": "//elsewhere.example/v2"}, "must begin with a slash"),
+        (
+            {"name": "x", "path": "/v2/x", "primary_keys": ["a"], "schema": {"b": {}}},
+            "schema of x has no a, which primary_keys names",
+        ),
+        (
+            {"name": "x", "path": "/v2/x", "replication_key": "c", "schema": {"b": {}}},
+            "schema of x has no c, which replication_key names",
+        ),
     ],
 )
 def test_what_cannot_be_declared(config, stream, words):
     with pytest.raises((SettingsError, RunStopped), match=words):
         run_tap(declared(config, stream), streams=set())
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "delete", "post", None])
+def test_a_verb_that_writes_is_never_sent_even_unvalidated(sandbox, method):
+    stream = {"name": "x", "path": "/v2/crm/integrations", "method": method}
+    config = settings(sandbox, custom_streams=[stream])
+    with pytest.raises(SettingsError, match="must be GET or POST"):
+        TapGong(config=config, validate_config=False)
+    assert sandbox.requests == []

@@ -296,6 +296,15 @@ def test_certain_calls_leave_bookmarks_alone(company, config, detail):
         assert output.state["bookmarks"][stream] == state["bookmarks"][stream]
 
 
+@pytest.mark.parametrize("more", [{}, {"call_detail": "basic"}, {"private_calls": "exclude"}])
+def test_ids_that_gong_does_not_know_are_told_in_one_line(company, config, more, caplog):
+    known = company.company.slots(None, None, now=NOW)[10].id
+    config = {**config, "call_ids": ["123", known, "456", "123"], **more}
+    assert ids(run_tap(config, streams=BOTH), "calls") == [known]
+    (line,) = [r.getMessage() for r in caplog.records if "shows no call" in r.getMessage()]
+    assert "no call 123, 456;" in line
+
+
 def test_a_hundred_ids_a_request(company, config):
     everything = [slot.id for slot in company.company.slots(None, None, now=NOW)]
     company.clear_requests()

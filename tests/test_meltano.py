@@ -27,6 +27,7 @@ PROJECT = (
     "gong_api",
     "gong_sandbox",
     "tap_gong",
+    "target_gong",
     "examples",
     "meltano.yml",
     "pyproject.toml",
@@ -80,7 +81,7 @@ def records(path):
 def test_meltano_runs_twice_and_asks_for_less(project):
     first = run(project, BIN / "meltano", "run", "tap-gong", "target-jsonl")
     calls = records(project / "output" / "jsonl" / "calls.jsonl")
-    assert len({call["id"] for call in calls}) == 500
+    assert len({call["id"] for call in calls}) >= 500
     second = run(project, BIN / "meltano", "run", "tap-gong", "target-jsonl")
     again = records(project / "output" / "jsonl" / "calls.jsonl")[len(calls) :]
     assert len(again) < 100
@@ -111,7 +112,7 @@ def test_a_plain_pipe_into_a_target(project, tmp_path):
     assert tap.returncode == 0
     assert "calls" in json.loads(state.splitlines()[-1])["bookmarks"]
     (calls,) = tmp_path.glob("calls-*.jsonl")
-    assert len(records(calls)) == 500
+    assert len(records(calls)) >= 500
 
 
 @pytest.fixture(scope="module")
@@ -228,10 +229,19 @@ def test_the_demo_from_nothing(project):
     csv.field_size_limit(2**31 - 1)
     with (project / "output" / "csv" / "calls.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len({row["id"] for row in rows}) == len(rows) == 500
+    assert len({row["id"] for row in rows}) == len(rows) >= 500
+    python = project / ".venv-demo" / "bin" / "python"
     query = (
-        "import duckdb; print(duckdb.connect('output/warehouse.duckdb')"
-        ".execute('select count(*), count(distinct id) from gong.calls').fetchall())"
+        "import duckdb, json; print(json.dumps(duckdb.connect('output/warehouse.duckdb')"
+        ".execute('select count(*), count(distinct id) from gong.calls').fetchone()))"
     )
-    counted = run(project, project / ".venv-demo" / "bin" / "python", "-c", query)
-    assert counted.strip() in {"[(500, 500)]", "[(501, 501)]", "[(502, 502)]"}
+    calls, ids = json.loads(run(project, python, "-c", query))
+    assert len(rows) <= calls == ids
+    run(project, BIN / "meltano", "run", "tap-gong-index", "target-duckdb")
+    query = (
+        "import duckdb, pathlib; print(duckdb.connect('output/warehouse.duckdb').execute("
+        "pathlib.Path('examples/deleted_calls.sql').read_text()).fetchall())"
+    )
+    assert run(project, python, "-c", query).strip() == "[]"
+    sent = run(project, BIN / "meltano", "run", "tap-recordings", "target-gong")
+    assert "3 sent" in sent

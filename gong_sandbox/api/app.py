@@ -238,6 +238,7 @@ OPERATIONS: tuple[tuple[str, str, Handler, str], ...] = (
         "api:stats:scorecards",
     ),
 )
+SCOPES = frozenset({scope for *_, scope in OPERATIONS} | {calls.MEDIA_SCOPE})
 # What takes its body in otherwise than as JSON.
 _READERS: dict[Handler, Reader] = {
     uploads.add_media: uploads.read_media,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gong_sandbox.api.gateway import Call
     from gong_sandbox.company import CallSlot
 
+MEDIA_SCOPE = "api:calls:read:media-url"
 _CONTEXTS = ("None", "Basic", "Extended")
 _TIMINGS = ("Now", "TimeOfCall")
 _CONTENT = (
@@ -60,7 +61,7 @@ def list_calls_extensive(call: Call) -> dict[str, Any]:
     given = filters.filter_of(call.body)
     choose = Selection(filters.part(call.body, "contentSelector"))
     if choose.media:
-        call.needs_scope("api:calls:read:media-url")
+        call.needs_scope(MEDIA_SCOPE)
     slots, records = _slots(call, given, token=call.body.get("cursor"))
     return {
         "records": records,

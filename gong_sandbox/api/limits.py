@@ -23,37 +23,34 @@ class Quota:
         self._recent: deque[float] = deque()
         self._day: tuple[object, int] = (None, 0)
 
-    def count(self, now: datetime) -> None:
-        """Take note of a request.
+    def count(self, now: datetime) -> Refusal | None:
+        """Take note of a request; 429 with `Retry-After` in whole seconds where it is too many."""
+        return self._count_second() or self._count_day(now)
 
-        Raises:
-            Refusal: 429 with `Retry-After` in whole seconds.
-        """
-        self._count_second()
-        self._count_day(now)
-
-    def _count_second(self) -> None:
+    def _count_second(self) -> Refusal | None:
         if not self._per_second:
-            return
+            return None
         arrival = time.monotonic()
         span = max(1.0, 1 / self._per_second)
         while self._recent and arrival - self._recent[0] >= span:
             self._recent.popleft()
         if len(self._recent) >= max(1, int(self._per_second)):
-            raise limited(1)
+            return limited(1)
         self._recent.append(arrival)
+        return None
 
-    def _count_day(self, now: datetime) -> None:
+    def _count_day(self, now: datetime) -> Refusal | None:
         if not self._per_day:
-            return
+            return None
         day, used = self._day
         used = used if day == now.date() else 0
         if used >= self._per_day:
             midnight = datetime.combine(
                 now.date() + timedelta(days=1), datetime.min.time(), tzinfo=now.tzinfo
             )
-            raise limited(int((midnight - now).total_seconds()) + 1)
+            return limited(int((midnight - now).total_seconds()) + 1)
         self._day = (now.date(), used + 1)
+        return None
 
 
 def limited(seconds: int) -> Refusal:

@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from anyio import CapacityLimiter
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -60,6 +62,7 @@ class Site:
     url: str = ""
     log: deque[RequestLogEntry] = field(default_factory=lambda: deque(maxlen=_MOST_LOGGED))
     log_lock: threading.Lock = field(default_factory=threading.Lock)
+    desk: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     def note(self, entry: RequestLogEntry) -> None:
         """Put a request into the log."""

@@ -14,7 +14,17 @@ from tap_gong.shared_lists import BEFORE_ALL_CALLS
 from tap_gong.source import TooFull
 from tap_gong.stream import BookmarkedStream, Part
 from tap_gong.windowed import whole
-from tap_gong.windows import Slices, Window, affordable, instant, iso, time_filter, too_full
+from tap_gong.windows import (
+    AHEAD,
+    Slices,
+    Window,
+    affordable,
+    count_windows,
+    instant,
+    iso,
+    time_filter,
+    too_full,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,11 +61,14 @@ class CallIndex(BookmarkedStream):
         self._seen = 0
 
     @override
+    def begin(self) -> None:
+        """Nothing: windows are planned when it is the stream's turn."""
+
+    @override
     def cost(self) -> Cost:
-        calls = self._tap.source(CallSource).count_records(
-            Window(self._tap.lists.history.start, self.run.end)
-        )
-        return Cost.of(calls)
+        span = Window(self._tap.lists.history.start, self.run.end)
+        calls = self._tap.source(CallSource).count_records(span)
+        return Cost.of(calls, windows=count_windows(self._slices(span), span, calls))
 
     @override
     def records(self) -> Iterator[Record]:
@@ -71,13 +84,9 @@ class CallIndex(BookmarkedStream):
         span = Window(min(begin, started), started)
         whole_sweep = state.get("newest_whole_sweep")
         self._stream_version = int(started.timestamp() * 1000)
-        slices = Slices(
-            span,
-            expected=self._tap.lists.expected_calls(span),
-            most=affordable(self.client.limiter.left),
-        )
+        slices = self._slices(span)
         for window in slices:
-            for coming in slices.coming(self._tap.ahead.concurrency):
+            for coming in slices.coming(AHEAD):
                 self._tap.ahead.begin(CALLS, **request(CALLS, time_filter(coming)))
             rows = self._window(window, started, whole_sweep, may_cut=slices.may_cut(window))
             if not (yield from whole(self, slices, window, rows)):
@@ -93,6 +102,13 @@ class CallIndex(BookmarkedStream):
         yield {**self._held, "newestWholeSweep": iso(started)}
         self._keep(None, iso(started))
         self._write_activate_version_message(self._stream_version)
+
+    def _slices(self, span: Window) -> Slices:
+        return Slices(
+            span,
+            expected=self._tap.lists.expected_calls(span),
+            most=affordable(self.client.limiter.left),
+        )
 
     def _window(
         self,

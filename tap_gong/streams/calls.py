@@ -16,6 +16,7 @@ from tap_gong.operations import (
     CALL_USERS_ACCESS,
     CALLS_EXTENSIVE,
 )
+from tap_gong.run import chunks
 from tap_gong.schemas.calls import (
     CALL,
     CALL_CRM_ASSOCIATION,
@@ -26,7 +27,7 @@ from tap_gong.settings import CALL_CONTENT
 from tap_gong.source import Source
 from tap_gong.stream import GongStream, Part, UpdatedStream
 from tap_gong.windowed import WindowedStream
-from tap_gong.windows import iso
+from tap_gong.windows import count_windows, iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,23 +72,29 @@ class AccessSource(Source):
     follows = CallSource
 
     @override
-    def begin_window(self, window: Window) -> None:
+    def begin_window(self, window: Window, beside: list[Source]) -> None:
         """Nothing yet: the window's calls are to be known first."""
 
     @override
     def window_records(self, window: Window, *, may_cut: bool) -> Iterable[Record]:
-        calls = self._tap.source(CallSource).of_window(window, self.report)
+        source = self._tap.source(CallSource)
+        calls = source.of_window(window, self.report)
         self.announced = len(calls)
-        yield from self.records_by_id(list(calls))
+        yield from self._of_lots(source.lots_of(window, calls))
 
     @override
     def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
-        for ids in self.lots(call_ids):
+        yield from self._of_lots(list(chunks(call_ids)))
+
+    def _of_lots(self, lots: list[list[str]]) -> Iterator[Record]:
+        self.begin_lots(lots)
+        for ids in lots:
             yield from self._of(ids)
 
     @override
     def cost(self, span: Window) -> Cost:
-        return Cost.of(self._tap.source(CallSource).count_records(span))
+        calls = self._tap.source(CallSource).count_records(span)
+        return Cost.of(calls, windows=count_windows(self.slices(span, ()), span, calls))
 
     def _of(self, ids: list[str]) -> Iterator[Record]:
         """Access to some calls; one that has just been deleted fails a whole request."""

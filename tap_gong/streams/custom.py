@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from gong_api.errors import GongError, LimitReached, SettingsError
+from gong_api.errors import GongError, SettingsError
 from gong_api.operation import Operation, Page
 from tap_gong.schemas.inferred import inferred
 from tap_gong.stream import Part, UpdatedStream
-from tap_gong.windows import iso
+from tap_gong.windows import iso, told_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from tap_gong.tap import TapGong
+
+
+class UselessKey(GongError):
+    """The declared keys do not fit the rows that come."""
+
+    concerns_operation = True
 
 
 class CustomStream(UpdatedStream):
@@ -37,15 +43,16 @@ class CustomStream(UpdatedStream):
 
     def __init__(self, tap: TapGong, declared: Mapping[str, Any]) -> None:
         self.name = declared["name"]
-        self.summary = f"Custom: {declared.get('method', 'GET')} {declared['path']}"
         self.operation = Operation(
-            declared.get("method", "GET"),
+            _method(declared),
             declared["path"],
             _plain_path(declared.get("records_path") or ""),
             scope="",
         )
+        self.summary = f"Custom: {self.operation}"
         self._declared = declared
         self._first_page: Page | None = None
+        self._keys_are_checked = False
         super().__init__(tap)
         self.primary_keys = list(declared.get("primary_keys") or [])
         self.changed = declared.get("replication_key") or ""
@@ -64,9 +71,9 @@ class CustomStream(UpdatedStream):
         self._pages = self._asked_for(self._inferred_from)
         try:
             self._first_page = next(self._pages, None)
-        except LimitReached:
-            raise
         except GongError as error:
+            if not self.is_alone_with(error):
+                raise
             self.fail(error)
         rows = self._first_page.records if self._first_page else []
         keys = [*self.primary_keys, *([self.changed] if self.changed else [])]
@@ -98,12 +105,61 @@ class CustomStream(UpdatedStream):
         yield from self._pages
 
     def _asked_for(self, part: Part) -> Iterator[Page]:
+        for page in self._answers(part):
+            self._check_keys(page.records)
+            yield page
+
+    def _check_keys(self, rows: list[Record]) -> None:
+        """See once whether rows have what the declaration says they are told apart by.
+
+        Raises:
+            UselessKey: rows would become one, or come twice.
+        """
+        if self._keys_are_checked or not rows:
+            return
+        self._keys_are_checked = True
+        listed = ", ".join(dict.fromkeys(name for row in rows for name in row))
+        missing = [name for name in self.primary_keys if not any(name in row for row in rows)]
+        if missing:
+            msg = (
+                f"primary_keys: no row of the first page has {' or '.join(missing)}; there are: "
+                f"{listed}"
+            )
+            if len(missing) == len(self.primary_keys):
+                msg = f"{msg}. All rows would become one"
+                raise UselessKey(msg)
+            self.logger.warning("%s. An empty text stands for it", msg)
+        if self.changed and not any(told_instant(row.get(self.changed)) for row in rows):
+            has_it = any(self.changed in row for row in rows)
+            what = f"an instant in {self.changed}" if has_it else self.changed
+            msg = f"replication_key: no row of the first page has {what}; there are: {listed}"
+            if not self.primary_keys:
+                msg = f"{msg}. Without primary_keys, every run would double the rows"
+                raise UselessKey(msg)
+            self.logger.warning("%s. Every run reads all rows again", msg)
+
+    def _answers(self, part: Part) -> Iterator[Page]:
         if self.operation.records:
             yield from super().pages(part)
             return
         answer = self.answer(part)
         record = {name: value for name, value in answer.items() if name != "requestId"}
         yield Page([record] if record else [], total=None, cursor=None, answer=answer)
+
+    @override
+    def listing(self) -> Iterator[Record]:
+        for row in super().listing():
+            if self.primary_keys and all(row.get(name) is None for name in self.primary_keys):
+                self.report.unkeyed += 1
+            else:
+                yield row
+        if self.report.unkeyed:
+            # The bookmark stays: these rows must not lie behind it when the key has been mended.
+            msg = (
+                f"{self.report.unkeyed} rows have no {' and no '.join(self.primary_keys)}, which "
+                "primary_keys names, and are left out"
+            )
+            raise UselessKey(msg)
 
     @override
     def records(self) -> Iterable[Record]:
@@ -118,7 +174,7 @@ def custom_streams(tap: TapGong, taken: Iterable[str]) -> Iterator[CustomStream]
         taken: names that they cannot have.
 
     Raises:
-        SettingsError: one is declared twice, or its path leads elsewhere.
+        SettingsError: one is declared twice, its path leads elsewhere, or its schema lacks a key.
     """
     names = set(taken)
     for declared in tap.config.get("custom_streams") or []:
@@ -132,8 +188,41 @@ def custom_streams(tap: TapGong, taken: Iterable[str]) -> Iterator[CustomStream]
         if "{" in path:
             msg = f"custom_streams: path of {name} must be whole, without placeholders"
             raise SettingsError(msg)
+        _check_schema(declared)
         names.add(name)
         yield CustomStream(tap, declared)
+
+
+def _check_schema(declared: Mapping[str, Any]) -> None:
+    """See whether a declared schema has the fields that the declaration names elsewhere.
+
+    Raises:
+        SettingsError: it lacks one.
+    """
+    schema = declared.get("schema")
+    if not schema:
+        return
+    known = schema.get("properties", schema)
+    keys = [(name, "primary_keys") for name in declared.get("primary_keys") or []]
+    changed = declared.get("replication_key")
+    for name, setting in [*keys, *([(changed, "replication_key")] if changed else [])]:
+        if name not in known:
+            stream = declared["name"]
+            msg = f"custom_streams: schema of {stream} has no {name}, which {setting} names"
+            raise SettingsError(msg)
+
+
+def _method(declared: Mapping[str, Any]) -> str:
+    """The verb of a declared stream, checked once more: another could destroy data.
+
+    Raises:
+        SettingsError: it is neither GET nor POST.
+    """
+    method = declared.get("method", "GET")
+    if method not in {"GET", "POST"}:
+        msg = f"custom_streams: method of {declared['name']} must be GET or POST, not {method!r}"
+        raise SettingsError(msg)
+    return str(method)
 
 
 def _written(value: Any) -> str:

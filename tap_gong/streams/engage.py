@@ -36,7 +36,8 @@ class Flows(GongStream):
 
     @override
     def cost(self) -> Cost:
-        return Cost(0, len(self._tap.lists.owner_emails))
+        lists = self._tap.lists
+        return Cost(0, len(lists.owner_emails) * len(lists.workspace_filters))
 
 
 class FlowFolders(GongStream):

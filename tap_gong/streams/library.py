@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
+from gong_api.client import read_sheet
 from tap_gong.operations import LIBRARY_FOLDER_CONTENT, LIBRARY_FOLDERS
+from tap_gong.read_ahead import Coming
 from tap_gong.schemas.library import FOLDER, FOLDER_CALL
 from tap_gong.stream import GongStream, Part, UpdatedStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from singer_sdk.helpers.types import Record
+
+    from gong_api.operation import Sheet
 
 
 class LibraryFolders(UpdatedStream):
@@ -37,10 +41,12 @@ class LibraryFolderCalls(GongStream):
     schema = FOLDER_CALL
 
     @override
+    def begin(self) -> None:
+        self._tap.lists.begin("folders", leads_to=_contents)
+
+    @override
     def parts(self) -> Iterable[Part]:
-        for folder in self._tap.lists.folders:
-            folder_id = str(folder["id"])
-            yield Part(params={"folderId": folder_id}, stamp={"folderId": folder_id})
+        return map(_content, self._tap.lists.folders)
 
     @override
     def records(self) -> Iterable[Record]:
@@ -49,3 +55,14 @@ class LibraryFolderCalls(GongStream):
                 continue
             # The same call may be in a folder several times, as different snippets.
             yield {**call, "fromSec": (call.get("snippet") or {}).get("fromSec")}
+
+
+def _content(folder: Record) -> Part:
+    """What to ask for the calls of a folder."""
+    folder_id = str(folder["id"])
+    return Part(params={"folderId": folder_id}, stamp={"folderId": folder_id})
+
+
+def _contents(folders: Sheet) -> Iterator[Coming]:
+    for folder in read_sheet(folders).records:
+        yield Coming(LIBRARY_FOLDER_CONTENT, _content(folder).request)

@@ -24,15 +24,22 @@ class Users(GongStream):
     operation = USERS
     primary_keys: ClassVar[list[str]] = ["id"]
     schema = USER
+    shared = "users"
 
     @override
     def parts(self) -> Iterable[Part]:
         yield Part(params={"includeAvatars": "true"} if self.config["include_avatars"] else None)
 
     @override
+    def begin(self) -> None:
+        if not self.config["include_avatars"]:
+            super().begin()
+
+    @override
     def records(self) -> Iterable[Record]:
         # Those who are fanned out over never include avatars.
-        return super().records() if self.config["include_avatars"] else self.shared_rows("users")
+        has_avatars = self.config["include_avatars"]
+        return self.each_part(self.part_rows) if has_avatars else super().records()
 
 
 class UserSettingsHistory(GongStream):

@@ -1502,6 +1502,7 @@ def test_a_taken_port_is_said_in_one_line():
         ("--now", "P3D", "ISO-8601"),
         ("--fault", "teapot:3", "there are 429"),
         ("--fault", "500", "KIND:EVERY"),
+        ("--without-scope", "nope", "there is no scope nope; there are api:ai-ask:read, "),
         ("--timezone", "Europe/Atlantis", "IANA"),
         ("--timezone", "../etc/passwd", "IANA"),
         ("--port", "99999", "65535"),

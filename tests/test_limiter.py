@@ -1,0 +1,205 @@
+"""One quota for several processes: kept, shared fairly, and free when one of them dies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+
+import pendulum
+import pytest
+
+from gong_api.clock import SystemClock
+from gong_api.errors import LimitReached, SettingsError
+from gong_api.limiter import RequestLimiter, store
+from gong_sandbox import Sandbox
+from tests.conftest import NOW, settings
+from tests.singer_run import run_tap
+
+PER_SECOND = 12
+TURNS = 24
+TAKES = """
+import sys, time
+from gong_api.clock import SystemClock
+from gong_api.limiter import RequestLimiter, store
+limiter = RequestLimiter(
+    per_second=float(sys.argv[2]), budget=0, clock=SystemClock(), store=store(sys.argv[1], "us")
+)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[3])):
+    limiter.take()
+    print(time.time(), flush=True)
+"""
+
+
+def start(setting, turns):
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKES, setting, str(PER_SECOND), str(turns)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def share(setting):
+    """When each of two processes that share a store got its turns."""
+    two = [start(setting, TURNS) for _ in range(2)]
+    for process in two:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    times = [[float(line) for line in process.communicate()[0].split()] for process in two]
+    assert [process.returncode for process in two] == [0, 0]
+    return times
+
+
+def assert_shared(times):
+    merged = sorted(turn for each in times for turn in each)
+    assert len(merged) == 2 * TURNS
+    # A process may be held up after its turn has come: by less than the store spaces turns apart.
+    spans = [later - first for first, later in zip(merged, merged[PER_SECOND:], strict=False)]
+    assert min(spans) > 0.9
+    assert merged[-1] - merged[0] <= 1.15 * (2 * TURNS / PER_SECOND)
+    # Fair: when one is through, the other nearly is.
+    ends = sorted(each[-1] for each in times)
+    assert ends[1] - ends[0] < 1
+
+
+def test_two_processes_share_a_file(tmp_path):
+    assert_shared(share(f"sqlite:///{tmp_path}/quota.db"))
+
+
+@pytest.fixture(scope="module")
+def redis_url():
+    """A Redis server of this machine's own."""
+    server = shutil.which("redis-server")
+    if server is None and os.environ.get("CI") and shutil.which("apt-get") and os.geteuid() == 0:
+        subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
+        subprocess.run(
+            ["apt-get", "install", "-qq", "-y", "redis-server"], check=False, capture_output=True
+        )
+        server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("no redis-server here, and it cannot be installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.02)
+    yield f"redis://127.0.0.1:{port}/0"
+    process.terminate()
+    process.wait()
+
+
+def test_two_processes_share_a_redis_server(redis_url):
+    assert_shared(share(redis_url))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_process_that_dies_at_its_turn_holds_nobody_up(tmp_path, request, kind):
+    setting = (
+        f"sqlite:///{tmp_path}/quota.db"
+        if kind == "sqlite"
+        else request.getfixturevalue("redis_url")
+    )
+    dying = start(setting, 1000)
+    assert dying.stdin
+    dying.stdin.write("go\n")
+    dying.stdin.flush()
+    time.sleep(0.3)
+    dying.send_signal(signal.SIGKILL)
+    dying.communicate()
+    limiter = RequestLimiter(
+        per_second=PER_SECOND, budget=0, clock=SystemClock(), store=store(setting, "us")
+    )
+    began = time.monotonic()
+    for _ in range(PER_SECOND):
+        limiter.take()
+    assert time.monotonic() - began < 6
+
+
+class Noon(SystemClock):
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.day = 21
+
+    def now(self) -> pendulum.DateTime:
+        return pendulum.datetime(2026, 11, self.day, 12)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_the_budget_of_a_shared_store_is_the_days(tmp_path, request, kind):
+    setting = (
+        f"sqlite:///{tmp_path}/quota.db"
+        if kind == "sqlite"
+        else request.getfixturevalue("redis_url")
+    )
+    clock = Noon()
+
+    def limiter():
+        return RequestLimiter(per_second=0, budget=5, clock=clock, store=store(setting, "days"))
+
+    first, second = limiter(), limiter()
+    for _ in range(3):
+        first.take()
+    for _ in range(2):
+        second.take()
+    with pytest.raises(LimitReached, match=r"5 requests .* ends in 12:00:00") as reached:
+        first.take()
+    assert reached.value.seconds == 12 * 3600
+    clock.day = 22
+    for _ in range(5):
+        second.take()
+    with pytest.raises(LimitReached):
+        limiter().take()
+
+
+def test_runs_that_share_a_file_meet_no_limit(tmp_path):
+    """The sandbox counts arrivals; nothing is refused."""
+    with Sandbox(calls=120, days=30, now=NOW, requests_per_second=PER_SECOND) as sandbox:
+        config = settings(
+            sandbox,
+            end_date=datetime.now(timezone.utc).isoformat(),
+            requests_per_second=PER_SECOND,
+            rate_limit_store=f"sqlite:///{tmp_path}/quota.db",
+        )
+        for _ in range(2):
+            run_tap(config, streams={"calls", "transcripts", "users"})
+        assert {entry.status for entry in sandbox.requests} <= {200, 404}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("postgres://x", "must be memory, sqlite:///path/to/file or redis://host:6379/0"),
+        ("sqlite://x", "must be memory"),
+        (
+            "sqlite:////proc/none/quota.db",
+            r"rate_limit_store sqlite:////proc/none.* cannot be used",
+        ),
+        ("redis://:hunter2@127.0.0.1:1/0", "the Redis server at 127.0.0.1 cannot be used"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_named(setting, message):
+    with pytest.raises(SettingsError, match=message) as caught:
+        RequestLimiter(per_second=3, budget=0, clock=SystemClock(), store=store(setting, "us"))
+    assert "hunter2" not in str(caught.value)

@@ -1,0 +1,192 @@
+"""Reading ahead: the same output in less time, in bounded memory, and never out of order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+
+import pytest
+import requests
+
+from gong_api.command import RunStopped
+from gong_api.errors import Refused
+from gong_api.settings import connect
+from gong_sandbox import Sandbox
+from tap_gong.operations import CALLS, CALLS_EXTENSIVE, USERS
+from tap_gong.read_ahead import Coming, ReadAhead
+from tap_gong.tap import TapGong
+from tests.conftest import NOW, settings
+from tests.singer_run import Output, run_tap
+
+SPAN = {"fromDateTime": "2026-01-01T00:00:00Z", "toDateTime": "2026-06-15T18:00:00Z"}
+
+
+@pytest.fixture
+def ahead_of(request):
+    """A ReadAhead for a sandbox."""
+
+    def make(sandbox, concurrency=4, **more):
+        config = settings(sandbox, concurrency=concurrency, **more)
+        client = connect(TapGong(config=config).config, TapGong.clock)
+        ahead = ReadAhead(client, concurrency)
+        request.addfinalizer(ahead.close)
+        return ahead
+
+    return make
+
+
+def settled(sandbox):
+    """How many requests were made, once no more come."""
+    count = -1
+    while count != len(sandbox.requests):
+        count = len(sandbox.requests)
+        time.sleep(0.15)
+    return count
+
+
+@pytest.mark.parametrize("streams", [None, {"calls", "transcripts", "call_user_access"}])
+def test_what_is_emitted_is_what_a_sequential_run_emits(company, config, monkeypatch, streams):
+    monkeypatch.setattr("tap_gong.windows._FEWEST", 40)
+    one, many = (run_tap({**config, "concurrency": n}, streams=streams) for n in (1, 10))
+
+    assert _records(many) == _records(one)
+    assert many.of("STATE")[-1] == one.of("STATE")[-1]
+
+
+def _records(output):
+    return [(m["stream"], m["record"]) for m in output.of("RECORD")]
+
+
+@pytest.mark.parametrize("concurrency", [2, 5])
+def test_no_more_requests_are_in_flight_than_allowed(monkeypatch, concurrency):
+    lock, present, most = threading.Lock(), 0, 0
+    send = requests.Session.send
+
+    def counted(*args, **kwargs):
+        nonlocal present, most
+        with lock:
+            present += 1
+            most = max(most, present)
+        try:
+            return send(*args, **kwargs)
+        finally:
+            with lock:
+                present -= 1
+
+    monkeypatch.setattr(requests.Session, "send", counted)
+    monkeypatch.setattr("tap_gong.windows._FEWEST", 20)
+    with Sandbox(calls=200, now=NOW, requests_per_second=0, latency=0.02) as sandbox:
+        config = settings(sandbox, end_date=NOW.isoformat(), concurrency=concurrency)
+        run_tap(config, streams={"calls", "transcripts"})
+    # The main thread asks where the calls begin while the others read lists.
+    assert concurrency <= most <= concurrency + 1
+
+
+def test_what_waits_to_be_read_is_bounded(sandbox, ahead_of, monkeypatch):
+    monkeypatch.setattr("tap_gong.read_ahead._MOST_HELD_UNLIMITED", 60_000)
+    ahead = ahead_of(sandbox)
+    for day in range(1, 29):
+        ahead.begin(
+            CALLS_EXTENSIVE, body={"filter": {**SPAN, "toDateTime": f"2026-06-{day:02}T00:00:00Z"}}
+        )
+    assert 1 <= settled(sandbox) < 28
+
+
+def test_a_list_is_asked_for_once_begun_or_not(sandbox, ahead_of):
+    ahead = ahead_of(sandbox)
+    ahead.begin(USERS)
+    ahead.begin(USERS, params={})
+    begun = [user["id"] for page in ahead.pages(USERS) for user in page.records]
+    assert settled(sandbox) == 1
+    again = [user["id"] for page in ahead.pages(USERS) for user in page.records]
+    assert begun == again
+    assert settled(sandbox) == 2
+
+
+def test_a_refusal_is_raised_where_its_list_is_read(sandbox, ahead_of):
+    ahead = ahead_of(sandbox)
+    wrong = {"fromDateTime": "never"}
+    ahead.begin(CALLS, params=wrong)
+    ahead.begin(USERS)
+    assert next(ahead.pages(USERS)).records
+    with pytest.raises(Refused):
+        next(ahead.pages(CALLS, params=wrong))
+
+
+def test_a_page_leads_to_others(sandbox, ahead_of):
+    ahead = ahead_of(sandbox)
+
+    def leads_to(_):
+        yield Coming(CALLS, {"params": SPAN})
+
+    ahead.begin(USERS, leads_to=leads_to)
+    list(ahead.pages(USERS))
+    assert settled(sandbox) == 2
+    assert next(ahead.pages(CALLS, params=SPAN)).records
+    assert settled(sandbox) == 2
+
+
+def test_a_page_that_cannot_be_followed_up_fails_its_list_and_nothing_hangs(sandbox, ahead_of):
+    ahead = ahead_of(sandbox)
+
+    def leads_to(_):
+        raise ValueError("odd rows")
+
+    ahead.begin(USERS, leads_to=leads_to)
+    with pytest.raises(ValueError, match="odd rows"):
+        next(ahead.pages(USERS))
+    assert next(ahead.pages(CALLS, params=SPAN)).records
+
+
+def test_a_list_that_announces_too_much_waits_after_its_first_page(company, ahead_of):
+    company.clear_requests()
+    ahead = ahead_of(company)
+    ahead.begin(CALLS, params=SPAN, most=100)
+    pages = ahead.pages(CALLS, params=SPAN)
+    assert next(pages).total == 260
+    assert settled(company) == 1
+    assert sum(len(page.records) for page in pages) == 160
+
+
+def test_what_is_forgotten_is_not_asked_for(sandbox, ahead_of):
+    sandbox.site.latency = 0.1
+    ahead = ahead_of(sandbox, concurrency=2)
+    for day in range(1, 20):
+        ahead.begin(CALLS, params={**SPAN, "toDateTime": f"2026-06-{day:02}T00:00:00Z"})
+    ahead.forget(CALLS)
+    assert settled(sandbox) <= 2
+
+
+def test_a_budget_is_kept_and_little_of_it_is_wasted():
+    """Two hundred requests with fifty a run: no more than six runs, and only cut windows twice."""
+    with Sandbox(calls=9000, days=365, now=NOW, requests_per_second=0, daily_requests=0) as sandbox:
+        sandbox.company.extensive = lambda slot, *, now: {  # type: ignore[method-assign]
+            "metaData": sandbox.company.basic(slot, now=now)
+        }
+        sandbox.company.transcript = lambda _: []  # type: ignore[method-assign,assignment]
+        config = settings(sandbox, end_date=NOW.isoformat(), daily_request_budget=50)
+        seen: dict[str, list[int]] = defaultdict(list)
+        state: dict[str, object] = {}
+        cut = 0
+        for run in range(1, 7):
+            sandbox.clear_requests()
+            output = Output()
+            done = True
+            try:
+                run_tap(config, streams={"calls", "transcripts"}, state=state, output=output)
+            except RunStopped:
+                done = False
+            assert len(sandbox.requests) <= 50
+            state = output.state or state
+            for message in output.of("RECORD"):
+                if message["stream"] == "calls":
+                    seen[message["record"]["id"]].append(run)
+            if done:
+                break
+            # What follows the last STATE belongs to a window that the stop cut short.
+            after = [m["type"] for m in output.messages]
+            cut += after[::-1].index("STATE")
+        assert done
+        assert len(seen) == 9000
+        assert sum(len(runs) > 1 for runs in seen.values()) <= cut
