@@ -57,6 +57,21 @@ create table if not exists writes (
 );
 create index if not exists writes_by_key on writes (stream, key, id);
 """
+# The order in which rows were settled, which their ids do not tell: a row is used again.
+_ORDER = """
+alter table writes add column settled integer not null default 0;
+update writes set settled = id where status = 'done';
+"""
+# An assignment's key is `flow/prospect`: looked up by who was assigned, whatever the flow.
+_ASSIGNED = {
+    "prospect": "substr(key, instr(key, '/') + 1)",
+    "instance": "json_extract(answer, '$.flowInstanceId')",
+}
+_INDEXES = "".join(
+    f"create index if not exists assigned_{name} on writes ({what})"
+    " where stream = 'flow_assignments';"
+    for name, what in _ASSIGNED.items()
+)
 
 
 @dataclass(frozen=True)
@@ -132,6 +147,11 @@ class Ledger:
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
             self._db.executescript(_TABLE)
+            if not any(c[1] == "settled" for c in self._db.execute("pragma table_info(writes)")):
+                self._db.executescript(_ORDER)
+            self._db.executescript(_INDEXES)
+            newest = "select coalesce(max(max(settled), max(id)), 0) from writes"
+            self._settled = int(self._db.execute(newest).fetchone()[0])
         except Timeout:
             msg = f"ledger_path {path} is in use by another target-gong; wait for it to end"
             raise SettingsError(msg) from None
@@ -151,6 +171,27 @@ class Ledger:
         """The newest row of a record's key that was settled."""
         where = "where stream = ? and key = ? and status = 'done' order by id desc limit 1"
         return next(self._rows(where, stream, key), None)
+
+    def done_since(self, row: Row, stream: str, key: str) -> bool:
+        """Whether a record of another key was settled after a row was."""
+        return self._is_since(row, "stream = ? and key = ?", stream, key)
+
+    def assigned_since(self, row: Row, *, prospect: str = "", instance: str = "") -> bool:
+        """Whether a prospect was put into any flow after a row was settled.
+
+        Args:
+            row: to compare with.
+            prospect: its id; or
+            instance: the id of what the assignment made.
+        """
+        name, value = ("prospect", prospect) if prospect else ("instance", instance)
+        where = f"stream = 'flow_assignments' and {_ASSIGNED[name]} = ?"
+        return self._is_since(row, where, value)
+
+    def _is_since(self, row: Row, where: str, *values: str) -> bool:
+        newer = "status = 'done' and settled > (select settled from writes where id = ?)"
+        sql = f"select 1 from writes where {where} and {newer} limit 1"  # noqa: S608
+        return self._db.execute(sql, (*values, row.id)).fetchone() is not None
 
     def in_doubt(self) -> list[Row]:
         """Rows of which it is not known whether Gong has acted."""
@@ -245,13 +286,16 @@ class Ledger:
             **row.answer,
             **{name: value for name, value in answer.items() if value is not None},
         }
+        self._settled += 1
         self._db.execute(
-            "update writes set status = ?, answer = ?, error = ?, updated = ? where id = ?",
+            "update writes set status = ?, answer = ?, error = ?, updated = ?, settled = ?"
+            " where id = ?",
             (
                 status,
                 msgspec.json.encode(whole).decode(),
                 error,
                 self._clock.now().isoformat(),
+                self._settled,
                 row.id,
             ),
         )
