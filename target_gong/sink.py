@@ -337,6 +337,10 @@ class GongBatchSink(Writing, BatchSink):
     @override
     def process_batch(self, context: dict[str, Any]) -> None:
         queue, self._queue = self._queue, []
+        if len({write.key for write in queue}) == len(queue):
+            # One version of each record: groups may change places, and need a request each.
+            turns: dict[Any, int] = {}
+            queue.sort(key=lambda write: turns.setdefault(self.group(write), len(turns)))
         for _, members in itertools.groupby(queue, self.group):
             writes: dict[str, Write] = {}
             for write in members:
@@ -394,6 +398,18 @@ class GongBatchSink(Writing, BatchSink):
             raise RunStopped(error) from error
         for row in rows:
             self._target.fail(f"{self.stream} {row.key}: {error}")
+
+    def settle_refused(self, refused: Sequence[tuple[Row, str]]) -> None:
+        """Write down which records of a request Gong refused, all of them before the run may end.
+
+        Raises:
+            RunStopped: `on_error` is `fail`.
+        """
+        with self.ledger.transaction():
+            for row, text in refused:
+                self.ledger.failed(row, text)
+        for row, text in refused:
+            self._target.fail(f"{self.stream} {row.key}: {text}")
 
 
 def is_of_record(error: GongError) -> bool:

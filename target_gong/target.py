@@ -121,6 +121,12 @@ class TargetGong(Target):
         """It has been registered or deleted: look it up anew."""
         self._crm_integration_id = None
 
+    def drain_streams(self, kind: type[Writing]) -> None:
+        """Send what waits in the sinks of a stream, since another's records build upon it."""
+        for sink in [*self._sinks_to_clear, *self._sinks_active.values()]:
+            if isinstance(sink, kind):
+                self.drain_one(sink)
+
     def drain_crm(self, order: int) -> None:
         """Upload the CRM objects gathered of a type, after those that they may refer to."""
         for sink in sorted(self._crm_sinks(), key=lambda sink: sink.order):
