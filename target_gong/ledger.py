@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from gong_api.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from gong_api.clock import Clock
@@ -212,7 +212,16 @@ class Ledger:
         self.write_gathered()
         return self._begin(stream, key, content, action, earlier)
 
-    def _begin(self, stream: str, key: str, content: str, action: str, earlier: Row | None) -> Row:
+    def _begin(
+        self,
+        stream: str,
+        key: str,
+        content: str,
+        action: str,
+        earlier: Row | None,
+        *,
+        answer: dict[str, Any] | None = None,
+    ) -> Row:
         now = self._clock.now().isoformat()
         if earlier is not None:
             self._db.execute(
@@ -228,6 +237,9 @@ class Ledger:
                 (stream, key, content, action, PENDING, now, now),
             )
             row_id = int(cursor.lastrowid or 0)
+        if answer is not None:
+            encoded = msgspec.json.encode(answer).decode()
+            self._db.execute("update writes set answer = ? where id = ?", (encoded, row_id))
         return self._row(row_id)
 
     def note(self, row: Row, **answer: Any) -> Row:
@@ -251,12 +263,19 @@ class Ledger:
         return Gathered(self, self._db)
 
     def begin_gathered(
-        self, stream: str, key: str, content: str, action: str, earlier: Row | None
+        self,
+        stream: str,
+        key: str,
+        content: str,
+        action: str,
+        earlier: Row | None,
+        *,
+        answer: dict[str, Any],
     ) -> Row:
         """As `begin`, for a record that is sent later: on disk after `write_gathered`."""
         if not self._db.in_transaction:
             self._db.execute("begin")
-        return self._begin(stream, key, content, action, earlier)
+        return self._begin(stream, key, content, action, earlier, answer=answer)
 
     def write_gathered(self) -> None:
         """Put all gathered rows on disk."""
@@ -335,21 +354,26 @@ class Gathered:
         """Whether a row is among them."""
         return self._first("select 1 from {} where id = ?", row.id) is not None
 
-    def add(self, stream: str, key: str, content: str, action: str, last: Row | None) -> None:
-        """Add a record's row, pending."""
+    def add(
+        self, stream: str, key: str, content: str, action: str, last: Row | None, *, file: str
+    ) -> None:
+        """Add a record's row, pending; with it the id of the file and its place there."""
         again = last if last is not None and last.status != DONE else None
-        row = self._ledger.begin_gathered(stream, key, content, action, again)
         self._count += 1
+        answer = {"clientRequestId": file, "line": self._count}
+        row = self._ledger.begin_gathered(stream, key, content, action, again, answer=answer)
         self._db.execute(f"insert into {self._table} values (?, ?)", (self._count, row.id))  # noqa: S608
 
     def key(self, line: int) -> str:
         """The key of a record, by its place."""
         return str(self._first("select key from writes join {} using (id) where line = ?", line))
 
-    def fail(self, line: int, error: str) -> None:
-        """A record was refused."""
-        row_id = self._first("select id from {} where line = ?", line)
-        self._ledger.failed(next(_rows(self._db, "where id = ?", row_id)), error)
+    def fail(self, errors: Mapping[int, str]) -> None:
+        """Records were refused: by their places, why."""
+        with self._ledger.transaction():
+            for line, error in errors.items():
+                row_id = self._first("select id from {} where line = ?", line)
+                self._ledger.failed(next(_rows(self._db, "where id = ?", row_id)), error)
 
     def drop(self) -> None:
         """The rows are settled."""
@@ -375,7 +399,7 @@ class Gathered:
                 f"where status = 'pending' and id > ? and id in (select id from {self._table})"  # noqa: S608
             )
             after = 0
-            while rows := list(_rows(self._db, f"{pending} order by id limit 1000", after)):
+            while rows := list(_rows(self._db, f"{pending} order by id limit 200", after)):
                 for row in rows:
                     settle(row)
                 after = rows[-1].id
