@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 from gong_api.errors import GongError, Refused
-from target_gong.crm_upload import CrmUpload
+from target_gong.crm_upload import CrmUpload, EarlierUploads
 from target_gong.fields import FLAG, ID, INSTANT, NUMBER, TEXT, WHOLE, Field, Understood
-from target_gong.ledger import PENDING
+from target_gong.ledger import IN_DOUBT, PENDING
 from target_gong.sink import GongBatchSink, GongSink, Rejected, Write, Writing
 
 if TYPE_CHECKING:
@@ -198,6 +198,7 @@ class CrmObjects(Writing):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._upload: CrmUpload | None = None
+        self._earlier = EarlierUploads(self._target, self.stream)
 
     @override
     def key(self, body: dict[str, Any]) -> str:
@@ -241,6 +242,11 @@ class CrmObjects(Writing):
             return
         if last is not None and last.status == PENDING and last.hash == write.hash:
             return
+        if last is not None and last.status == IN_DOUBT and self._earlier.took(last):
+            last = self.ledger.done(last)
+            self._target.tally.done += 1
+            if last.hash == write.hash:
+                return
         line = json.dumps(write.body, ensure_ascii=False, default=float).encode() + b"\n"
         upload = self._upload
         # Gong takes one version of an object in a file.
