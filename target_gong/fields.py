@@ -21,10 +21,12 @@ from gong_api.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG, ANYTHING = (
+TEXT, ID, ID_IN_PATH, INSTANT, DAY_OR_INSTANT, NUMBER, WHOLE, FLAG, ANYTHING = (
     "text",
     "id",
+    "id in path",
     "instant",
+    "day or instant",
     "number",
     "whole",
     "flag",
@@ -32,6 +34,8 @@ TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG, ANYTHING = (
 )
 _NOTHING: tuple[Any, ...] = (None, "")
 _LONGEST_SHOWN = 60
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 # Beyond this, a float has lost digits of an id.
 _EXACT = 2**53
 
@@ -42,7 +46,8 @@ class Field:
 
     Attributes:
         name: Gong's name for it.
-        kind: TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG or ANYTHING; of an object it is of no matter.
+        kind: TEXT, ID, ID_IN_PATH (of which a URL is made), INSTANT, DAY_OR_INSTANT, NUMBER,
+            WHOLE, FLAG or ANYTHING; of an object it is of no matter.
         required: a record without it is refused.
         longest: most characters of a text.
         choices: the texts that Gong takes.
@@ -159,7 +164,9 @@ class Reader:
         return read
 
     def _scalar(self, value: Any, kind: str) -> Any:
-        if kind == INSTANT:
+        if kind == DAY_OR_INSTANT and _DAY.fullmatch(str(value).strip()):
+            return str(value).strip()
+        if kind in {INSTANT, DAY_OR_INSTANT}:
             return instant_text(value, self._zone)
         return _READERS[kind](value)
 
@@ -262,6 +269,14 @@ def _id(value: Any) -> str:
     return _text(value).strip()
 
 
+def _id_in_path(value: Any) -> str:
+    text = _id(value)
+    if not _SEGMENT.fullmatch(text):
+        msg = f"may have letters, digits, - and _ alone, not {shown(value)}"
+        raise ValueError(msg)
+    return text
+
+
 def _number(value: Any) -> Any:
     if isinstance(value, bool):
         msg = f"must be a number, not {shown(value)}"
@@ -299,6 +314,7 @@ def _flag(value: Any) -> bool:
 _READERS = {
     TEXT: _text,
     ID: _id,
+    ID_IN_PATH: _id_in_path,
     NUMBER: _number,
     WHOLE: _whole,
     FLAG: _flag,
