@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from gong_api.client import GongClient
     from target_gong.sink import Writing
+    from target_gong.sinks.crm import CustomFields
 
 _NOT_OFFERED = {
     PluginCapabilities.BATCH,
@@ -79,6 +80,7 @@ class TargetGong(Target):
     def __init__(self, **kwargs: Any) -> None:
         self.tally = Tally()
         self.sent_recordings: list[str] = []
+        self.crm_fields: dict[str, CustomFields] = {}
         self._crm_integration_id: str | None = None
         with settings_checked(self.config_jsonschema):
             super().__init__(**kwargs)
@@ -120,6 +122,7 @@ class TargetGong(Target):
     def forget_crm_integration(self) -> None:
         """It has been registered or deleted: look it up anew."""
         self._crm_integration_id = None
+        self.crm_fields.clear()
 
     def drain_streams(self, kind: type[Writing]) -> None:
         """Send what waits in the sinks of a stream, since another's records build upon it."""
