@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from typing_extensions import override
 
 from gong_api.command import RunStopped
 from gong_api.errors import GongError, Refused
-from target_gong.fields import FLAG, ID, INSTANT, WHOLE, Field
+from target_gong.fields import FLAG, ID, ID_IN_PATH, INSTANT, WHOLE, Field
 from target_gong.ledger import content_hash
 from target_gong.sink import GongBatchSink, GongSink, Write, is_of_record
 
@@ -30,8 +31,8 @@ class Tasks(GongSink):
     scope = "api:tasks:write"
     local_fields = ("taskId", "id")
     fields = (
-        Field("taskId", ID),
-        Field("id", ID),
+        Field("taskId", ID_IN_PATH),
+        Field("id", ID_IN_PATH),
         Field("userId", ID, required=True),
         Field("status", choices=("OPEN", "DONE", "DISMISSED")),
         Field("dueDate", INSTANT),
@@ -53,7 +54,7 @@ class Tasks(GongSink):
 
     @override
     def send(self, write: Write, row: Row, done: Row | None) -> dict[str, Any]:
-        answer = self.client.request("PATCH", f"/v2/tasks/{write.key}", body=write.body)
+        answer = self.client.request("PATCH", f"/v2/tasks/{quote(write.key)}", body=write.body)
         return {"requestId": answer.get("requestId")}
 
 
