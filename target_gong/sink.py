@@ -70,6 +70,7 @@ class Writing(Sink):
         local_fields: those that are not Gong's, which are kept apart from the body.
         key_fields: fields that make a record's key; the first that is there, or all joined.
         deletes: whether `_sdc_deleted_at` deletes, which must be allowed.
+        needs: fields that a record must have unless it deletes; one of those that are in a tuple.
     """
 
     stream: ClassVar[str]
@@ -79,6 +80,7 @@ class Writing(Sink):
     fields: ClassVar[tuple[Field, ...]]
     local_fields: ClassVar[tuple[str, ...]] = ()
     deletes: ClassVar[bool] = False
+    needs: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
     # Every record destroys something, and must be allowed to.
     destructive: ClassVar[bool] = False
     # Records whose deletion Gong knows nothing of come from sources that mark rows as deleted.
@@ -124,6 +126,14 @@ class Writing(Sink):
     def check(self, write: Write) -> Iterable[str]:  # noqa: ARG002
         """What is wrong with a record beyond its fields, each a line that names the field."""
         return ()
+
+    def missing(self, write: Write) -> Iterable[str]:
+        """Which of the fields that it needs a record has not; for `check`."""
+        given = {**write.body, **write.local}
+        for need in self.needs:
+            names = (need,) if isinstance(need, str) else need
+            if not any(given.get(name) for name in names):
+                yield f"{' or '.join(names)} is required"
 
     def understand(self, record: dict[str, Any]) -> Write:
         """Make a record ready.
