@@ -121,6 +121,7 @@ class CrmIntegrations(GongSink):
     scope = "api:crm:integration:register"
     deletes = True
     local_fields = ("integrationId",)
+    needs = ("ownerEmail", "name")
     fields = (
         Field("integrationId", ID),
         Field("ownerEmail"),
@@ -134,9 +135,7 @@ class CrmIntegrations(GongSink):
     @override
     def check(self, write: Write) -> Iterable[str]:
         if not write.deletes:
-            for name in ("ownerEmail", "name"):
-                if not write.body.get(name):
-                    yield f"{name} is required"
+            yield from self.missing(write)
 
     @override
     def action(self, write: Write, done: Row | None) -> str:
@@ -386,6 +385,8 @@ class CrmObjects(Writing):
         for name, value in write.body.items():
             if any(_is_no_number(one) for one in (value if isinstance(value, list) else [value])):
                 yield f"{name} must be a number, not {value}"
+        if not write.deletes and not write.body.get("isDeleted"):
+            yield from self.missing(write)
         is_allowed = self.stream in self.config["allow_destructive"]
         if write.body.get("isDeleted") and not write.deletes and not is_allowed:
             yield f"isDeleted deletes, which is refused unless allow_destructive has {self.stream}"
@@ -470,6 +471,7 @@ class CrmBusinessUsers(CrmObjects):
     summary = "A CRM user, matched with Gong's by e-mail address"
     object_type = "BUSINESS_USER"
     order = 0
+    needs = ("emailAddress",)
     fields = (
         Field("objectId", ID, required=True),
         Field("modifiedDate", INSTANT, required=True),
@@ -477,13 +479,6 @@ class CrmBusinessUsers(CrmObjects):
         Field("url"),
         Field("emailAddress"),
     )
-
-    @override
-    def check(self, write: Write) -> Iterable[str]:
-        yield from super().check(write)
-        is_gone = write.deletes or write.body.get("isDeleted")
-        if not is_gone and not write.body.get("emailAddress"):
-            yield "emailAddress is required"
 
 
 class CrmStages(CrmObjects):
@@ -493,6 +488,7 @@ class CrmStages(CrmObjects):
     summary = "A stage that deals go through"
     object_type = "STAGE"
     order = 1
+    needs = ("name",)
     fields = (
         Field("objectId", ID, required=True),
         Field("name"),
@@ -502,13 +498,6 @@ class CrmStages(CrmObjects):
         Field("isDeleted", FLAG),
         Field("url"),
     )
-
-    @override
-    def check(self, write: Write) -> Iterable[str]:
-        yield from super().check(write)
-        is_gone = write.deletes or write.body.get("isDeleted")
-        if not is_gone and not write.body.get("name"):
-            yield "name is required"
 
 
 _OBJECT = (

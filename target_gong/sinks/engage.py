@@ -30,6 +30,7 @@ class Tasks(GongSink):
     operations = "PATCH /v2/tasks/{taskId}"
     scope = "api:tasks:write"
     local_fields = ("taskId", "id")
+    needs = (("taskId", "id"),)
     fields = (
         Field("taskId", ID_IN_PATH),
         Field("id", ID_IN_PATH),
@@ -45,8 +46,7 @@ class Tasks(GongSink):
 
     @override
     def check(self, write: Write) -> Iterable[str]:
-        if not write.key:
-            yield "taskId is required"
+        yield from self.missing(write)
 
     @override
     def action(self, write: Write, done: Row | None) -> str:
@@ -166,6 +166,7 @@ class FlowUnassignments(GongBatchSink):
     summary = "A prospect to be taken out of a flow (`flowId`) or all, or a `flowInstanceId`"
     operations = "POST /v2/flows/prospects/unassign-flows-by-crm-id, …-by-instance-id"
     scope = "api:flows:write"
+    needs = (("crmProspectId", "flowInstanceId"),)
     fields = (
         Field("crmProspectId", ID),
         Field("flowId", ID),
@@ -181,8 +182,7 @@ class FlowUnassignments(GongBatchSink):
 
     @override
     def check(self, write: Write) -> Iterable[str]:
-        if not write.body.get("flowInstanceId") and not write.body.get("crmProspectId"):
-            yield "crmProspectId or flowInstanceId is required"
+        yield from self.missing(write)
 
     @override
     def group(self, write: Write) -> Any:
