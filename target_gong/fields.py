@@ -22,10 +22,12 @@ from gong_api.errors import SettingsError, masked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG, ANYTHING = (
+TEXT, ID, ID_IN_PATH, INSTANT, DAY_OR_INSTANT, NUMBER, WHOLE, FLAG, ANYTHING = (
     "text",
     "id",
+    "id in path",
     "instant",
+    "day or instant",
     "number",
     "whole",
     "flag",
@@ -35,6 +37,8 @@ _NOTHING: tuple[Any, ...] = (None, "")
 _LONGEST_SHOWN = 60
 _MANY = 20
 _LARGEST = 2**63
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 # Beyond this, a float has lost digits of an id.
 _EXACT = 2**53
 # What spreadsheets make of long numbers.
@@ -47,7 +51,8 @@ class Field:
 
     Attributes:
         name: Gong's name for it.
-        kind: TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG or ANYTHING; of an object it is of no matter.
+        kind: TEXT, ID, ID_IN_PATH (of which a URL is made), INSTANT, DAY_OR_INSTANT, NUMBER,
+            WHOLE, FLAG or ANYTHING; of an object it is of no matter.
         required: a record without it is refused.
         longest: most characters of a text.
         choices: the texts that Gong takes.
@@ -180,7 +185,9 @@ class Reader:
         return read
 
     def _scalar(self, value: Any, kind: str) -> Any:
-        if kind == INSTANT:
+        if kind == DAY_OR_INSTANT and _DAY.fullmatch(str(value).strip()):
+            return str(value).strip()
+        if kind in {INSTANT, DAY_OR_INSTANT}:
             return instant_text(value, self._zone)
         return _READERS[kind](value)
 
@@ -317,6 +324,14 @@ def _is_exact(value: float | Decimal) -> bool:
     return is_plain or (not is_scientific and abs(number) < _EXACT)
 
 
+def _id_in_path(value: Any) -> str:
+    text = _id(value)
+    if not _SEGMENT.fullmatch(text):
+        msg = f"may have letters, digits, - and _ alone, not {shown(value)}"
+        raise ValueError(msg)
+    return text
+
+
 def _number(value: Any) -> Any:
     if isinstance(value, bool):
         msg = f"must be a number, not {shown(value)}"
@@ -354,6 +369,7 @@ def _flag(value: Any) -> bool:
 _READERS = {
     TEXT: _text,
     ID: _id,
+    ID_IN_PATH: _id_in_path,
     NUMBER: _number,
     WHOLE: _whole,
     FLAG: _flag,

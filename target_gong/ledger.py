@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from gong_api.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from gong_api.clock import Clock
@@ -62,6 +62,21 @@ create table if not exists writes (
 create index if not exists writes_by_key on writes (stream, key, id);
 create table if not exists about (name text primary key, value text not null);
 """
+# The order in which rows were settled, which their ids do not tell: a row is used again.
+_ORDER = """
+alter table writes add column settled integer not null default 0;
+update writes set settled = id where status = 'done';
+"""
+# An assignment's key is `flow/prospect`: looked up by who was assigned, whatever the flow.
+_ASSIGNED = {
+    "prospect": "substr(key, instr(key, '/') + 1)",
+    "instance": "json_extract(answer, '$.flowInstanceId')",
+}
+_INDEXES = "".join(
+    f"create index if not exists assigned_{name} on writes ({what})"
+    " where stream = 'flow_assignments';"
+    for name, what in _ASSIGNED.items()
+)
 
 
 @dataclass(frozen=True)
@@ -137,6 +152,11 @@ class Ledger:
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
             self._db.executescript(_TABLE)
+            if not any(c[1] == "settled" for c in self._db.execute("pragma table_info(writes)")):
+                self._db.executescript(_ORDER)
+            self._db.executescript(_INDEXES)
+            newest = "select coalesce(max(max(settled), max(id)), 0) from writes"
+            self._settled = int(self._db.execute(newest).fetchone()[0])
             # What was being sent when an earlier run ended may or may not have arrived.
             self._db.execute("update writes set status = ? where status = ?", (IN_DOUBT, PENDING))
         except Timeout:
@@ -173,6 +193,27 @@ class Ledger:
         where = "where stream = ? and key = ? and status = 'done' order by id desc limit 1"
         return next(self._rows(where, stream, key), None)
 
+    def done_since(self, row: Row, stream: str, key: str) -> bool:
+        """Whether a record of another key was settled after a row was."""
+        return self._is_since(row, "stream = ? and key = ?", stream, key)
+
+    def assigned_since(self, row: Row, *, prospect: str = "", instance: str = "") -> bool:
+        """Whether a prospect was put into any flow after a row was settled.
+
+        Args:
+            row: to compare with.
+            prospect: its id; or
+            instance: the id of what the assignment made.
+        """
+        name, value = ("prospect", prospect) if prospect else ("instance", instance)
+        where = f"stream = 'flow_assignments' and {_ASSIGNED[name]} = ?"
+        return self._is_since(row, where, value)
+
+    def _is_since(self, row: Row, where: str, *values: str) -> bool:
+        newer = "status = 'done' and settled > (select settled from writes where id = ?)"
+        sql = f"select 1 from writes where {where} and {newer} limit 1"  # noqa: S608
+        return self._db.execute(sql, (*values, row.id)).fetchone() is not None
+
     def in_doubt(self) -> list[Row]:
         """Rows of which it is not known whether Gong has acted."""
         return list(self._rows("where status = 'in_doubt' order by id"))
@@ -192,17 +233,29 @@ class Ledger:
         self.write_gathered()
         return self._begin(stream, key, content, action, earlier)
 
-    def _begin(self, stream: str, key: str, content: str, action: str, earlier: Row | None) -> Row:
+    def _begin(
+        self,
+        stream: str,
+        key: str,
+        content: str,
+        action: str,
+        earlier: Row | None,
+        *,
+        answer: dict[str, Any] | None = None,
+    ) -> Row:
         # Whatever was wrong with it is mended.
         self._forget_rejected(stream, key)
-        if earlier is None:
-            return self._insert(stream, key, content, action)
-        self._db.execute(
-            "update writes set status = ?, hash = ?, action = ?, error = null, updated = ?"
-            " where id = ?",
-            (PENDING, content, action, self._clock.now().isoformat(), earlier.id),
-        )
-        return self._row(earlier.id)
+        row_id = earlier.id if earlier else self._insert(stream, key, content, action).id
+        if earlier is not None:
+            self._db.execute(
+                "update writes set status = ?, hash = ?, action = ?, error = null, updated = ?"
+                " where id = ?",
+                (PENDING, content, action, self._clock.now().isoformat(), row_id),
+            )
+        if answer is not None:
+            encoded = msgspec.json.encode(answer).decode()
+            self._db.execute("update writes set answer = ? where id = ?", (encoded, row_id))
+        return self._row(row_id)
 
     def reject(self, stream: str, key: str, error: str) -> None:
         """Write down a record that is not sent; the rows of what was sent stay what they are."""
@@ -249,12 +302,19 @@ class Ledger:
         return Gathered(self, self._db)
 
     def begin_gathered(
-        self, stream: str, key: str, content: str, action: str, earlier: Row | None
+        self,
+        stream: str,
+        key: str,
+        content: str,
+        action: str,
+        earlier: Row | None,
+        *,
+        answer: dict[str, Any],
     ) -> Row:
         """As `begin`, for a record that is sent later: on disk after `write_gathered`."""
         if not self._db.in_transaction:
             self._db.execute("begin")
-        return self._begin(stream, key, content, action, earlier)
+        return self._begin(stream, key, content, action, earlier, answer=answer)
 
     def write_gathered(self) -> None:
         """Put all gathered rows on disk."""
@@ -284,13 +344,16 @@ class Ledger:
             **row.answer,
             **{name: value for name, value in answer.items() if value is not None},
         }
+        self._settled += 1
         self._db.execute(
-            "update writes set status = ?, answer = ?, error = ?, updated = ? where id = ?",
+            "update writes set status = ?, answer = ?, error = ?, updated = ?, settled = ?"
+            " where id = ?",
             (
                 status,
                 msgspec.json.encode(whole).decode(),
                 error,
                 self._clock.now().isoformat(),
+                self._settled,
                 row.id,
             ),
         )
@@ -330,21 +393,26 @@ class Gathered:
         """Whether a row is among them."""
         return self._first("select 1 from {} where id = ?", row.id) is not None
 
-    def add(self, stream: str, key: str, content: str, action: str, last: Row | None) -> None:
-        """Add a record's row, pending."""
+    def add(
+        self, stream: str, key: str, content: str, action: str, last: Row | None, *, file: str
+    ) -> None:
+        """Add a record's row, pending; with it the id of the file and its place there."""
         again = last if last is not None and last.status != DONE else None
-        row = self._ledger.begin_gathered(stream, key, content, action, again)
         self._count += 1
+        answer = {"clientRequestId": file, "line": self._count}
+        row = self._ledger.begin_gathered(stream, key, content, action, again, answer=answer)
         self._db.execute(f"insert into {self._table} values (?, ?)", (self._count, row.id))  # noqa: S608
 
     def key(self, line: int) -> str:
         """The key of a record, by its place."""
         return str(self._first("select key from writes join {} using (id) where line = ?", line))
 
-    def fail(self, line: int, error: str) -> None:
-        """A record was refused."""
-        row_id = self._first("select id from {} where line = ?", line)
-        self._ledger.failed(next(_rows(self._db, "where id = ?", row_id)), error)
+    def fail(self, errors: Mapping[int, str]) -> None:
+        """Records were refused: by their places, why."""
+        with self._ledger.transaction():
+            for line, error in errors.items():
+                row_id = self._first("select id from {} where line = ?", line)
+                self._ledger.failed(next(_rows(self._db, "where id = ?", row_id)), error)
 
     def drop(self) -> None:
         """The rows are settled."""
@@ -370,7 +438,7 @@ class Gathered:
                 f"where status = 'pending' and id > ? and id in (select id from {self._table})"  # noqa: S608
             )
             after = 0
-            while rows := list(_rows(self._db, f"{pending} order by id limit 1000", after)):
+            while rows := list(_rows(self._db, f"{pending} order by id limit 200", after)):
                 for row in rows:
                     settle(row)
                 after = rows[-1].id

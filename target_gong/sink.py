@@ -83,6 +83,7 @@ class Writing(Sink):
         local_fields: those that are not Gong's, which are kept apart from the body.
         key_fields: fields that make a record's key; the first that is there, or all joined.
         deletes: whether `_sdc_deleted_at` deletes, which must be allowed.
+        needs: fields that a record must have unless it deletes; one of those that are in a tuple.
     """
 
     stream: ClassVar[str]
@@ -92,6 +93,7 @@ class Writing(Sink):
     fields: ClassVar[tuple[Field, ...]]
     local_fields: ClassVar[tuple[str, ...]] = ()
     deletes: ClassVar[bool] = False
+    needs: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
     # Every record destroys something, and must be allowed to.
     destructive: ClassVar[bool] = False
     # Records whose deletion Gong knows nothing of come from sources that mark rows as deleted.
@@ -147,6 +149,14 @@ class Writing(Sink):
     def check(self, write: Write) -> Iterable[str]:  # noqa: ARG002
         """What is wrong with a record beyond its fields, each a line that names the field."""
         return ()
+
+    def missing(self, write: Write) -> Iterable[str]:
+        """Which of the fields that it needs a record has not; for `check`."""
+        given = {**write.body, **write.local}
+        for need in self.needs:
+            names = (need,) if isinstance(need, str) else need
+            if not any(given.get(name) for name in names):
+                yield f"{' or '.join(names)} is required"
 
     def understand(self, record: dict[str, Any]) -> Write:
         """Make a record ready.
@@ -432,6 +442,10 @@ class GongBatchSink(Writing, BatchSink):
     @override
     def process_batch(self, context: dict[str, Any]) -> None:
         queue, self._queue = self._queue, []
+        if len({write.key for write in queue}) == len(queue):
+            # One version of each record: groups may change places, and need a request each.
+            turns: dict[Any, int] = {}
+            queue.sort(key=lambda write: turns.setdefault(self.group(write), len(turns)))
         for _, members in itertools.groupby(queue, self.group):
             self._target.stopping.check()
             # Of several writes of a key that are sent together, the last one counts.
@@ -514,6 +528,18 @@ class GongBatchSink(Writing, BatchSink):
             raise RunStopped(error) from error
         for row in rows:
             self.fail(row.key, str(error))
+
+    def settle_refused(self, refused: Sequence[tuple[Row, str]]) -> None:
+        """Write down which records of a request Gong refused, all of them before the run may end.
+
+        Raises:
+            RunStopped: `on_error` is `fail`.
+        """
+        with self.ledger.transaction():
+            for row, text in refused:
+                self.ledger.failed(row, text)
+        for row, text in refused:
+            self._target.fail(f"{self.stream} {row.key}: {text}")
 
 
 def was_not_done(error: GongError) -> bool:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from gong_api.client import GongClient
     from target_gong.sink import Writing
+    from target_gong.sinks.crm import CustomFields
 
 _NOT_OFFERED = {
     PluginCapabilities.BATCH,
@@ -92,6 +93,7 @@ class TargetGong(Target):
         self.doubted: set[tuple[str, str]] = set()
         self.stopping = Stopping()
         self.clock = StoppableClock(self.clock, self.stopping)
+        self.crm_fields: dict[str, CustomFields] = {}
         self._crm_integration_id: str | None = None
         self._written_state: str | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -141,6 +143,13 @@ class TargetGong(Target):
     def forget_crm_integration(self) -> None:
         """It has been registered or deleted: look it up anew."""
         self._crm_integration_id = None
+        self.crm_fields.clear()
+
+    def drain_streams(self, kind: type[Writing]) -> None:
+        """Send what waits in the sinks of a stream, since another's records build upon it."""
+        for sink in [*self._sinks_to_clear, *self._sinks_active.values()]:
+            if isinstance(sink, kind):
+                self.drain_one(sink)
 
     def drain_crm(self, order: int) -> None:
         """Upload the CRM objects gathered of a type, after those that they may refer to."""

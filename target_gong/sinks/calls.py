@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from typing_extensions import override
 
 from gong_api.errors import Refused, Unreachable
 from gong_api.languages import LANGUAGES
-from target_gong.fields import FLAG, ID, INSTANT, NUMBER, WHOLE, Field
+from target_gong.fields import FLAG, ID, ID_IN_PATH, INSTANT, NUMBER, WHOLE, Field
 from target_gong.ledger import FAILED
 from target_gong.media import BadMedia, Form, find
 from target_gong.sink import GongSink, Rejected, Write
@@ -201,7 +202,7 @@ class CallMedia(_Recordings):
     operations = "PUT /v2/calls/{id}/media"
     scope = "api:calls:create"
     fields = (
-        Field("callId", ID),
+        Field("callId", ID_IN_PATH),
         Field("clientUniqueId", ID, longest=2048),
         Field("mediaFile", required=True),
     )
@@ -258,7 +259,7 @@ def upload(sink: GongSink, call_id: str, media: Media, row: Row) -> dict[str, An
     try:
         answer = target.client.request(
             "PUT",
-            f"/v2/calls/{call_id}/media",
+            f"/v2/calls/{quote(call_id, safe='')}/media",
             content=lambda: Form({"mediaFile": media}, target.clock).content,
         )
     except Refused as error:

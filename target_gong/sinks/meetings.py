@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from typing_extensions import override
 
 from gong_api.errors import NotFound
-from target_gong.fields import ID, INSTANT, Field, in_utc
+from target_gong.fields import ID, ID_IN_PATH, INSTANT, Field, in_utc
 from target_gong.ledger import content_hash
 from target_gong.sink import GongSink, Rejected, Unresolved, Write
 
@@ -32,7 +33,7 @@ class Meetings(GongSink):
     deletes = True
     local_fields = ("meetingId",)
     fields = (
-        Field("meetingId", ID),
+        Field("meetingId", ID_IN_PATH),
         Field("externalId", ID),
         Field("organizerEmail", required=True),
         Field("startTime", INSTANT),
@@ -88,7 +89,9 @@ class Meetings(GongSink):
             msg = "it is there, but the ledger does not know its id: give its meetingId"
             raise Rejected(msg)
         if meeting_id:
-            answer = self.client.request("PUT", f"{_PATH}/{meeting_id}", body=write.body)
+            answer = self.client.request(
+                "PUT", f"{_PATH}/{quote(meeting_id, safe='')}", body=write.body
+            )
         else:
             answer = self.client.request("POST", _PATH, body=write.body, repeatable=False)
         return {
@@ -117,7 +120,9 @@ class Meetings(GongSink):
             raise Rejected(msg)
         body = {"organizerEmail": write.body["organizerEmail"]}
         try:
-            answer = self.client.request("DELETE", f"{_PATH}/{meeting_id}", body=body)
+            answer = self.client.request(
+                "DELETE", f"{_PATH}/{quote(meeting_id, safe='')}", body=body
+            )
         except NotFound as error:
             # Deleted before, by an earlier try or by somebody else.
             return {"meetingId": meeting_id, "requestId": error.request_id}
