@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from gong_api.command import RunStopped
@@ -270,6 +271,11 @@ NAMES = st.sampled_from(
 )
 
 
+# A busy machine is no reason to fail.
+PATIENT = how(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+
+
+@PATIENT
 @given(st.dictionaries(NAMES, JUNK))
 def test_any_record_is_understood_or_refused_with_reasons(record):
     understood = Reader(FIELDS).read(record)
@@ -279,6 +285,7 @@ def test_any_record_is_understood_or_refused_with_reasons(record):
     json.dumps(understood.body, default=str)
 
 
+@PATIENT
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(["client_unique_id", "parties"], JUNK)))
 def test_no_junk_breaks_the_real_fields(record):
     for sink in (Calls, PermissionProfiles):
