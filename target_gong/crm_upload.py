@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gong_api.command import RunStopped
-from gong_api.errors import GongError, LimitReached, Refused, SettingsError
+from gong_api.errors import GongError, Refused
 from target_gong.media import Form, locate
+from target_gong.sink import was_not_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -225,8 +226,7 @@ class CrmUpload:
 
     def _give_up(self, error: GongError) -> NoReturn:
         # A file that has arrived is worked through, whatever keeps us from hearing of it.
-        is_unsent = isinstance(error, (Refused, LimitReached, SettingsError))
-        self._batch.abandon(str(error), in_doubt=self._has_arrived or not is_unsent)
+        self._batch.abandon(str(error), in_doubt=self._has_arrived or not was_not_done(error))
         raise RunStopped(error) from error
 
     def _new_id(self) -> str:

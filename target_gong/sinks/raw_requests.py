@@ -72,7 +72,7 @@ class Requests(GongSink):
             yield f"headers must not have {', '.join(taken)}"
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(str(value)):
-                yield f"headers must be single lines of Latin letters, not {name!r}: {value!r}"
+                yield f"headers must be single lines of Latin letters, not that of {name!r}"
         if body.get("body") is not None and (body.get("form") or body.get("files")):
             yield "body excludes form and files"
         if _CONTROL.search(path):
@@ -83,6 +83,10 @@ class Requests(GongSink):
     @override
     def action(self, write: Write, done: Row | None) -> str:
         return str(write.body["method"])
+
+    @override
+    def look(self, write: Write) -> None:
+        self._content(write.body)
 
     @override
     def send(self, write: Write, row: Row, done: Row | None) -> dict[str, Any]:
