@@ -74,8 +74,10 @@ def target_streams_table() -> str:
     """Markdown: what becomes of each stream's records, and what they must have."""
     rows = [("stream", "what", "operations", "required", "scope")]
     for name, sink in SINKS.items():
-        required = ", ".join(f"`{field.name}`" for field in sink.fields if field.required)
-        rows.append((f"`{name}`", sink.summary, sink.operations, required, f"`{sink.scope}`"))
+        needs = [(need,) if isinstance(need, str) else need for need in sink.needs]
+        required = [(field.name,) for field in sink.fields if field.required] + needs
+        told = ", ".join(" or ".join(f"`{one}`" for one in names) for names in required)
+        rows.append((f"`{name}`", sink.summary, sink.operations, told, f"`{sink.scope}`"))
     return _markdown(rows)
 
 

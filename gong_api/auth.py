@@ -18,7 +18,7 @@ import msgspec
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from gong_api.errors import SettingsError, Unreachable
+from gong_api.errors import NotSent, SettingsError
 
 if TYPE_CHECKING:
     from gong_api.clock import Clock
@@ -125,7 +125,7 @@ class OAuth(AuthBase):
 
         Raises:
             SettingsError: Gong no longer accepts the refresh token, or the file cannot be written.
-            Unreachable: the token endpoint did not answer; the token may or may not be spent.
+            NotSent: the token endpoint did not answer; the token may or may not be spent.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ class OAuth(AuthBase):
                 self._store(self._tokens)
         except filelock.Timeout as error:
             msg = f"Another process has been renewing the OAuth token for long; is {error} stale?"
-            raise Unreachable(msg) from error
+            raise NotSent(msg) from error
         except OSError as error:
             msg = f"oauth_token_path {self._path} cannot be written: {error.strerror}"
             raise SettingsError(msg) from error
@@ -159,7 +159,7 @@ class OAuth(AuthBase):
                 "Gong's token endpoint did not answer, so the refresh token may be spent. "
                 "Run again; if that is refused too, reconnect the app and set refresh_token anew"
             )
-            raise Unreachable(msg) from error
+            raise NotSent(msg) from error
         if response.status_code in {400, 401, 403}:
             raise SettingsError(_refused_exchange(response))
         try:
@@ -170,7 +170,7 @@ class OAuth(AuthBase):
                 f"Gong's token endpoint answered {response.status_code} without tokens; run again. "
                 "If the refresh token is refused then, reconnect the app"
             )
-            raise Unreachable(msg) from error
+            raise NotSent(msg) from error
         return Tokens(
             configured=self._configured.configured,
             refresh_token=answer.refresh_token,

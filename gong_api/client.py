@@ -18,7 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from gong_api.auth import OAuth
-from gong_api.errors import BadCredentials, MissingList, Unreachable, refusal
+from gong_api.errors import BadCredentials, MissingList, NotSent, Unreachable, refusal
 from gong_api.operation import Page, Sheet
 from gong_api.retries import (
     Transient,
@@ -257,7 +257,7 @@ class GongClient:
         if is_transient(response.status_code):
             raise transient_answer(response, self.clock)
         if response.is_redirect:
-            raise Unreachable(_redirected(response))
+            raise NotSent(_redirected(response))
         if response.status_code >= 400:
             raise refusal(response)
         return response

@@ -3,6 +3,7 @@
 GongError
 ├── SettingsError        a setting is missing, malformed or unsafe; nothing was sent
 ├── Unreachable          no usable answer after every try (name, connection, time-out, garbage)
+│   ├── NotSent          the request was never made: a redirect, no OAuth token
 │   └── MissingList      an answer of Gong's that is not the one this operation gives
 ├── Refused              Gong answered with an error that trying again does not change
 │   ├── BadCredentials   401: the key, the token or the host is wrong
@@ -32,6 +33,9 @@ _SCOPE = re.compile(r"permission to use '(?P<scope>[^']+)'")
 _NOTHING_FOUND = re.compile(r"\bno\b.*\bfound\b.*provided filters", re.IGNORECASE)
 _CURSOR_EXPIRED = re.compile(r"cursor has expired", re.IGNORECASE)
 _MOST_TEXT = 500
+_URL = re.compile(
+    r"""(?P<scheme>\b[\w+.-]+://)(?:[^\s/?#'"]*@)?(?P<rest>[^\s?'"]*)(?P<query>\?[^\s'"]*)?"""
+)
 
 
 class GongError(Exception):
@@ -39,17 +43,27 @@ class GongError(Exception):
 
     Attributes:
         concerns_operation: whether it is one operation that fails, so that others may still do.
+        never_arrived: Gong cannot have acted on the request, since it did not get it or refused it.
     """
 
     concerns_operation: bool = False
+    never_arrived: bool = False
 
 
 class SettingsError(GongError):
     """A setting is missing, malformed or unsafe."""
 
+    never_arrived = True
+
 
 class Unreachable(GongError):
     """Gong could not be reached, or what answered is not Gong."""
+
+
+class NotSent(Unreachable):
+    """What should come before a request, or lead it to Gong, failed."""
+
+    never_arrived = True
 
 
 class MissingList(Unreachable):
@@ -73,6 +87,8 @@ class LimitReached(GongError):
         seconds: how long Gong asks to wait, None when it is our own budget that ended.
     """
 
+    never_arrived = True
+
     def __init__(self, message: str, *, seconds: float | None = None) -> None:
         super().__init__(message)
         self.seconds = seconds
@@ -86,6 +102,8 @@ class Refused(GongError):
         texts: the strings of Gong's `errors` list, possibly empty.
         request_id: Gong's id of the request, for its support.
     """
+
+    never_arrived = True
 
     def __init__(self, message: str, *, status: int, texts: list[str], request_id: str) -> None:
         super().__init__(message)
@@ -122,6 +140,11 @@ class NotFound(Refused):
     """The id or the path is unknown."""
 
 
+def masked(text: str) -> str:
+    """A text whose URLs show neither user nor query, where passwords and signatures are."""
+    return _URL.sub(lambda url: f"{url['scheme']}{url['rest']}{'?…' if url['query'] else ''}", text)
+
+
 def refusal(response: requests.Response) -> Refused:
     """Turn a 4xx answer into the exception that fits it (API: error envelope, gong status table).
 
@@ -129,7 +152,7 @@ def refusal(response: requests.Response) -> Refused:
     for instance, yields no texts.
     """
     texts, request_id = _envelope(response)
-    text = "; ".join(texts)[:_MOST_TEXT]
+    text = masked("; ".join(texts)[:_MOST_TEXT])
     kind = _kind(response.status_code, text)
     where = f"{response.request.method} {_path(response)}"
     said = f"Gong answered {response.status_code} to {where}: {text or response.reason}"

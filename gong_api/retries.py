@@ -28,10 +28,12 @@ _T = TypeVar("_T")
 logger = logging.getLogger("gong_api")
 
 _LONGEST_GUESS = 60.0
+# How OpenSSL names an answer that is none of TLS.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
 
 
 class Transient(Exception):
-    """A try that failed in a way that may pass.
+    """A try that failed in a way that may pass; its text is about this try alone.
 
     Attributes:
         outcome: the exception for the user when no try is left.
@@ -44,12 +46,14 @@ class Transient(Exception):
         self,
         outcome: GongError,
         *,
+        what: str | None = None,
         retry_after: float | None = None,
         never_arrived: bool = False,
         looks_permanent: bool = False,
     ) -> None:
-        super().__init__(str(outcome))
+        super().__init__(what or str(outcome))
         self.outcome = outcome
+        outcome.never_arrived = never_arrived
         self.retry_after = retry_after
         self.never_arrived = never_arrived
         self.looks_permanent = looks_permanent
@@ -83,11 +87,28 @@ class RetryPolicy:
         Raises:
             LimitReached: Gong asks to wait longer than `max_wait`.
             InDoubt: it is not repeatable, and Gong may have acted on a try that failed.
-            GongError: the outcome of the last try.
+            GongError: the outcome of the last try; `never_arrived` speaks of all tries.
         """
+        may_have_arrived = False
+
+        def tried() -> _T:
+            nonlocal may_have_arrived
+            try:
+                return attempt()
+            except Transient as failure:
+                may_have_arrived |= not failure.never_arrived
+                failure.outcome.never_arrived = not may_have_arrived
+                raise
+            except GongError as error:
+                error.never_arrived = error.never_arrived and not may_have_arrived
+                raise
 
         def pause(details: Mapping[str, Any]) -> None:
-            self._pause(details["exception"], details["tries"])
+            try:
+                self._pause(details["exception"], details["tries"])
+            except GongError as error:
+                error.never_arrived = not may_have_arrived
+                raise
 
         def gives_up(failure: Exception) -> bool:
             return not repeatable and not (isinstance(failure, Transient) and failure.never_arrived)
@@ -102,7 +123,7 @@ class RetryPolicy:
             giveup=gives_up,
             on_backoff=pause,
             logger=None,
-        )(attempt)
+        )(tried)
         try:
             return decorated()
         except Transient as last:
@@ -136,15 +157,20 @@ def transient_answer(response: requests.Response, clock: Clock) -> Transient:
     """The failure behind an answer that `is_transient`."""
     what = f"Gong answered {response.status_code} to {response.request.method} {response.url}"
     what = what.partition("?")[0]
-    if response.status_code == 429:
+    is_refused = response.status_code == 429
+    if is_refused:
         outcome: GongError = LimitReached(
             f"{what} on every try: the company's request quota is used up by others too; "
             "lower requests_per_second or run later"
         )
     else:
         outcome = ServerFault(f"{what} on every try; run again later, or ask Gong's support")
-    is_refused = response.status_code == 429
-    return Transient(outcome, retry_after=_retry_after(response, clock), never_arrived=is_refused)
+    return Transient(
+        outcome,
+        what=what,
+        retry_after=_retry_after(response, clock),
+        never_arrived=is_refused,
+    )
 
 
 def transient_connection(error: requests.RequestException, host: str) -> Transient:
@@ -165,7 +191,7 @@ def _plain_reason(error: requests.RequestException) -> tuple[str, bool]:
         The reason, and whether a wrong host would look the same.
     """
     if isinstance(error, requests.exceptions.SSLError):
-        return "its TLS certificate could not be verified", True
+        return _tls_reason(error)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return "the connection timed out", False
     if isinstance(error, requests.exceptions.Timeout):
@@ -176,6 +202,15 @@ def _plain_reason(error: requests.RequestException) -> tuple[str, bool]:
     if "Connection refused" in text or "WinError 10061" in text:
         return "the connection was refused", True
     return "the connection broke", False
+
+
+def _tls_reason(error: requests.exceptions.SSLError) -> tuple[str, bool]:
+    text = repr(error).upper().replace(" ", "_")
+    if "CERTIFICATE" in text:
+        return "its TLS certificate could not be verified", True
+    if any(sign in text for sign in _NO_TLS):
+        return "it does not speak TLS; is it plain http, or another port", True
+    return "the TLS connection broke", False
 
 
 def _retry_after(response: requests.Response, clock: Clock) -> float | None:

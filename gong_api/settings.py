@@ -185,7 +185,7 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
             per_second=number(settings, "requests_per_second"),
             budget=settings["daily_request_budget"],
             clock=clock,
-            store=store(settings["rate_limit_store"], _company(settings)),
+            store=store(settings["rate_limit_store"], company(settings)),
         ),
         retries=RetryPolicy(
             max_retries=settings["max_retries"],
@@ -271,8 +271,10 @@ def _auth(settings: Mapping[str, Any], clock: Clock) -> AuthBase:
     raise SettingsError(msg)
 
 
-def _company(settings: Mapping[str, Any]) -> str:
-    """What tells the quota of a company from that of another: its own host, else its key."""
+def company(settings: Mapping[str, Any]) -> str:
+    """What tells a company from another: its own host, else its key."""
+    if settings["api_url"] == SANDBOX:
+        return SANDBOX
     host = checked_url(settings["api_url"])
     named = settings.get("access_key") or settings.get("client_id") or ""
     return hashlib.sha256((f"{host} {named}" if host == GONG else host).encode()).hexdigest()[:16]

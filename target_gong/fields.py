@@ -10,21 +10,24 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pendulum
 
-from gong_api.errors import SettingsError
+from gong_api.errors import SettingsError, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG, ANYTHING = (
+TEXT, ID, ID_IN_PATH, INSTANT, DAY_OR_INSTANT, NUMBER, WHOLE, FLAG, ANYTHING = (
     "text",
     "id",
+    "id in path",
     "instant",
+    "day or instant",
     "number",
     "whole",
     "flag",
@@ -32,8 +35,14 @@ TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG, ANYTHING = (
 )
 _NOTHING: tuple[Any, ...] = (None, "")
 _LONGEST_SHOWN = 60
+_MANY = 20
+_LARGEST = 2**63
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 # Beyond this, a float has lost digits of an id.
 _EXACT = 2**53
+# What spreadsheets make of long numbers.
+_SCIENTIFIC = re.compile(r"\d\.\d+[eE]\+\d+")
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,8 @@ class Field:
 
     Attributes:
         name: Gong's name for it.
-        kind: TEXT, ID, INSTANT, NUMBER, WHOLE, FLAG or ANYTHING; of an object it is of no matter.
+        kind: TEXT, ID, ID_IN_PATH (of which a URL is made), INSTANT, DAY_OR_INSTANT, NUMBER,
+            WHOLE, FLAG or ANYTHING; of an object it is of no matter.
         required: a record without it is refused.
         longest: most characters of a text.
         choices: the texts that Gong takes.
@@ -90,7 +100,8 @@ class Reader:
         """Make of a record what Gong takes; columns of Singer's own (`_sdc_…`) are left out."""
         problems: list[str] = []
         columns = {name: value for name, value in record.items() if not name.startswith("_sdc_")}
-        body, extra = self._object(columns, self._fields, "", problems)
+        extra: dict[str, Any] = {}
+        body = self._object(columns, self._fields, "", problems, extra)
         return Understood(body, problems, extra)
 
     def _object(
@@ -99,31 +110,38 @@ class Reader:
         fields: tuple[Field, ...],
         path: str,
         problems: list[str],
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        extra: dict[str, Any],
+    ) -> dict[str, Any]:
         by_name = {plain(field.name): field for field in fields}
         values: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
         for name, value in given.items():
             field = by_name.get(plain(name))
             if field is None:
                 if value not in _NOTHING:
-                    extra[name] = value
+                    extra[f"{path}{name}"] = value
             elif value not in _NOTHING and (field.name not in values or name == field.name):
                 values[field.name] = value
         body: dict[str, Any] = {}
         for field in fields:
             where = f"{path}{field.name}"
             if field.name in values:
-                value = self._value(values[field.name], field, where, problems)
+                value = self._value(values[field.name], field, where, problems, extra)
                 if value is not None:
                     body[field.name] = value
             elif field.required:
                 problems.append(f"{where} is required")
-        return body, extra
+        return body
 
-    def _value(self, value: Any, field: Field, where: str, problems: list[str]) -> Any:
+    def _value(
+        self,
+        value: Any,
+        field: Field,
+        where: str,
+        problems: list[str],
+        extra: dict[str, Any],
+    ) -> Any:
         if not field.many:
-            return self._one(value, field, where, problems)
+            return self._one(value, field, where, problems, extra)
         items = _parsed(value)
         if isinstance(items, dict):
             items = [items]
@@ -131,27 +149,35 @@ class Reader:
             problems.append(f"{where} must be a list, not {shown(value)}")
             return None
         read = (
-            self._one(item, field, f"{where}[{at}]", problems)
+            self._one(item, field, f"{where}[{at}]", problems, extra)
             for at, item in enumerate(items)
             if item not in _NOTHING
         )
         return [item for item in read if item is not None]
 
-    def _one(self, value: Any, field: Field, where: str, problems: list[str]) -> Any:
+    def _one(
+        self,
+        value: Any,
+        field: Field,
+        where: str,
+        problems: list[str],
+        extra: dict[str, Any],
+    ) -> Any:
         if field.fields:
             parsed = _parsed(value)
             if not isinstance(parsed, dict):
                 problems.append(f"{where} must be an object, not {shown(value)}")
                 return None
-            return self._object(parsed, field.fields, f"{where}.", problems)[0]
+            return self._object(parsed, field.fields, f"{where}.", problems, extra)
         try:
             read = self._scalar(value, field.kind)
         except (ValueError, InvalidOperation, OverflowError) as error:
             problems.append(f"{where} {error}")
             return None
         if field.choices and read not in field.choices:
-            listed = ", ".join(field.choices) if len(field.choices) < 20 else "a code Gong knows"
-            problems.append(f"{where} must be one of {listed}, not {shown(value)}")
+            few = len(field.choices) < _MANY
+            listed = f"one of {', '.join(field.choices)}" if few else "a code that Gong knows"
+            problems.append(f"{where} must be {listed}, not {shown(value)}")
         if field.longest is not None and len(str(read)) > field.longest:
             problems.append(
                 f"{where} has {len(str(read))} characters; Gong takes {field.longest} at most"
@@ -159,7 +185,9 @@ class Reader:
         return read
 
     def _scalar(self, value: Any, kind: str) -> Any:
-        if kind == INSTANT:
+        if kind == DAY_OR_INSTANT and _DAY.fullmatch(str(value).strip()):
+            return str(value).strip()
+        if kind in {INSTANT, DAY_OR_INSTANT}:
             return instant_text(value, self._zone)
         return _READERS[kind](value)
 
@@ -171,7 +199,7 @@ def plain(name: str) -> str:
 
 def shown(value: Any) -> str:
     """A value as a message shows it: short."""
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
@@ -190,8 +218,30 @@ def instant_text(value: Any, zone: str | None) -> str:
         if zone is None:
             msg = f"names no time zone: {shown(str(value))}; add one, or set default_timezone"
             raise ValueError(msg)
-        moment = moment.replace(tzinfo=pendulum.timezone(zone))
+        moment = _localized(moment, zone)
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def _localized(moment: datetime, zone: str) -> datetime:
+    """A local time in its zone.
+
+    Raises:
+        ValueError: clocks skip it when summer time begins.
+    """
+    naive = datetime.fromisoformat(moment.isoformat())
+    local = naive.replace(tzinfo=ZoneInfo(zone))
+    if local.astimezone(timezone.utc).astimezone(local.tzinfo).replace(tzinfo=None) != naive:
+        msg = f"does not exist in {zone}, where clocks skip it: {shown(naive.isoformat())}"
+        raise ValueError(msg)
+    return local
+
+
+def in_utc(text: str) -> str:
+    """An instant as `instant_text` writes it, the same for the same moment in every zone."""
+    moment = pendulum.parse(text)
+    if not isinstance(moment, pendulum.DateTime):
+        return text
+    return moment.in_timezone("UTC").isoformat().replace("+00:00", "Z")
 
 
 def _native(value: Any) -> datetime:
@@ -254,28 +304,48 @@ def _id(value: Any) -> str:
     if isinstance(value, (bool, dict, list)):
         msg = f"must be an id, not {shown(value)}"
         raise ValueError(msg)
-    if isinstance(value, float):
-        if not value.is_integer() or abs(value) > _EXACT:
-            msg = f"is a number that has lost digits, {value!r}; give ids as text"
-            raise ValueError(msg)
-        return str(int(value))
-    return _text(value).strip()
+    if isinstance(value, (float, Decimal)) and not _is_exact(value):
+        msg = f"is a number that has lost digits, {value}; give ids as text"
+        raise ValueError(msg)
+    text = str(int(value)) if isinstance(value, (float, Decimal)) else _text(value).strip()
+    if _SCIENTIFIC.fullmatch(text):
+        msg = f"has lost digits, {text}; give ids as text that no spreadsheet has touched"
+        raise ValueError(msg)
+    return text
+
+
+def _is_exact(value: float | Decimal) -> bool:
+    """Whether a number that is an id was never a float beyond what floats tell apart."""
+    number = Decimal(value)
+    if not number.is_finite() or number != number.to_integral_value():
+        return False
+    is_plain = isinstance(value, Decimal) and number.as_tuple().exponent == 0
+    is_scientific = isinstance(value, Decimal) and int(number.as_tuple().exponent) > 0
+    return is_plain or (not is_scientific and abs(number) < _EXACT)
+
+
+def _id_in_path(value: Any) -> str:
+    text = _id(value)
+    if not _SEGMENT.fullmatch(text):
+        msg = f"may have letters, digits, - and _ alone, not {shown(value)}"
+        raise ValueError(msg)
+    return text
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool):
         msg = f"must be a number, not {shown(value)}"
         raise ValueError(msg)
-    if isinstance(value, (int, float, Decimal)):
-        return value
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         msg = f"must be a number, not {shown(value)}"
         raise ValueError(msg) from None
-    if not number.is_finite():
-        msg = f"must be a number, not {shown(value)}"
+    if not number.is_finite() or abs(number) >= _LARGEST:
+        msg = f"must be a number that is finite and has 18 digits at most, not {shown(value)}"
         raise ValueError(msg)
+    if isinstance(value, (int, float, Decimal)):
+        return value
     return int(number) if number == number.to_integral_value() else number
 
 
@@ -299,6 +369,7 @@ def _flag(value: Any) -> bool:
 _READERS = {
     TEXT: _text,
     ID: _id,
+    ID_IN_PATH: _id_in_path,
     NUMBER: _number,
     WHOLE: _whole,
     FLAG: _flag,

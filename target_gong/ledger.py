@@ -21,12 +21,16 @@ from filelock import FileLock, Timeout
 from gong_api.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from gong_api.clock import Clock
 
 PENDING, DONE, FAILED, IN_DOUBT = "pending", "done", "failed", "in_doubt"
+# The action of records that were refused before anything was begun.
+REJECTED = "none"
+# Seconds to wait for another program that has the file locked.
+PATIENCE = 5.0
 
 _COLUMNS = (
     "stream",
@@ -56,7 +60,23 @@ create table if not exists writes (
     updated text not null
 );
 create index if not exists writes_by_key on writes (stream, key, id);
+create table if not exists about (name text primary key, value text not null);
 """
+# The order in which rows were settled, which their ids do not tell: a row is used again.
+_ORDER = """
+alter table writes add column settled integer not null default 0;
+update writes set settled = id where status = 'done';
+"""
+# An assignment's key is `flow/prospect`: looked up by who was assigned, whatever the flow.
+_ASSIGNED = {
+    "prospect": "substr(key, instr(key, '/') + 1)",
+    "instance": "json_extract(answer, '$.flowInstanceId')",
+}
+_INDEXES = "".join(
+    f"create index if not exists assigned_{name} on writes ({what})"
+    " where stream = 'flow_assignments';"
+    for name, what in _ASSIGNED.items()
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +135,7 @@ class Ledger:
         receipts: file to which each settled row is appended as a line of JSON.
 
     Raises:
-        SettingsError: it cannot be opened, or another process is writing to it.
+        SettingsError: it or the receipts cannot be opened, or another process is writing to it.
     """
 
     def __init__(self, path: Path, clock: Clock, receipts: Path | None = None) -> None:
@@ -128,29 +148,71 @@ class Ledger:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._lock = FileLock(f"{path}.lock", mode=0o600)
             self._lock.acquire(timeout=0)
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
             self._db.executescript(_TABLE)
+            if not any(c[1] == "settled" for c in self._db.execute("pragma table_info(writes)")):
+                self._db.executescript(_ORDER)
+            self._db.executescript(_INDEXES)
+            newest = "select coalesce(max(max(settled), max(id)), 0) from writes"
+            self._settled = int(self._db.execute(newest).fetchone()[0])
+            # What was being sent when an earlier run ended may or may not have arrived.
+            self._db.execute("update writes set status = ? where status = ?", (IN_DOUBT, PENDING))
         except Timeout:
             msg = f"ledger_path {path} is in use by another target-gong; wait for it to end"
             raise SettingsError(msg) from None
         except (OSError, sqlite3.Error) as error:
-            msg = f"ledger_path {path} cannot be used: {error}"
-            raise SettingsError(msg) from error
-        # What was being sent when an earlier run ended may or may not have arrived.
-        self._db.execute("update writes set status = ? where status = ?", (IN_DOUBT, PENDING))
+            raise SettingsError(_unusable(path, error)) from error
+        if receipts is not None:
+            try:
+                receipts.open("a", encoding="utf-8").close()
+            except OSError as error:
+                msg = f"receipts_path {receipts} cannot be written: {error.strerror}"
+                raise SettingsError(msg) from error
+
+    def claim(self, company: str, *, anew: bool = False) -> bool:
+        """Whether the ledger is that of a company; one without a company becomes it.
+
+        Args:
+            company: what tells it from others.
+            anew: it is that company's, whatever it says.
+        """
+        how = "replace" if anew else "ignore"
+        self._db.execute(f"insert or {how} into about values ('company', ?)", (company,))  # noqa: S608
+        (known,) = self._db.execute("select value from about where name = 'company'").fetchone()
+        return bool(known == company)
 
     def last(self, stream: str, key: str) -> Row | None:
-        """The newest row of a record's key."""
-        return next(
-            self._rows("where stream = ? and key = ? order by id desc limit 1", stream, key), None
-        )
+        """The newest row of a record's key that was begun; what was rejected never was."""
+        where = f"where stream = ? and key = ? and action <> '{REJECTED}' order by id desc limit 1"
+        return next(self._rows(where, stream, key), None)
 
     def last_done(self, stream: str, key: str) -> Row | None:
         """The newest row of a record's key that was settled."""
         where = "where stream = ? and key = ? and status = 'done' order by id desc limit 1"
         return next(self._rows(where, stream, key), None)
+
+    def done_since(self, row: Row, stream: str, key: str) -> bool:
+        """Whether a record of another key was settled after a row was."""
+        return self._is_since(row, "stream = ? and key = ?", stream, key)
+
+    def assigned_since(self, row: Row, *, prospect: str = "", instance: str = "") -> bool:
+        """Whether a prospect was put into any flow after a row was settled.
+
+        Args:
+            row: to compare with.
+            prospect: its id; or
+            instance: the id of what the assignment made.
+        """
+        name, value = ("prospect", prospect) if prospect else ("instance", instance)
+        where = f"stream = 'flow_assignments' and {_ASSIGNED[name]} = ?"
+        return self._is_since(row, where, value)
+
+    def _is_since(self, row: Row, where: str, *values: str) -> bool:
+        newer = "status = 'done' and settled > (select settled from writes where id = ?)"
+        sql = f"select 1 from writes where {where} and {newer} limit 1"  # noqa: S608
+        return self._db.execute(sql, (*values, row.id)).fetchone() is not None
 
     def in_doubt(self) -> list[Row]:
         """Rows of which it is not known whether Gong has acted."""
@@ -171,23 +233,48 @@ class Ledger:
         self.write_gathered()
         return self._begin(stream, key, content, action, earlier)
 
-    def _begin(self, stream: str, key: str, content: str, action: str, earlier: Row | None) -> Row:
-        now = self._clock.now().isoformat()
+    def _begin(
+        self,
+        stream: str,
+        key: str,
+        content: str,
+        action: str,
+        earlier: Row | None,
+        *,
+        answer: dict[str, Any] | None = None,
+    ) -> Row:
+        # Whatever was wrong with it is mended.
+        self._forget_rejected(stream, key)
+        row_id = earlier.id if earlier else self._insert(stream, key, content, action).id
         if earlier is not None:
             self._db.execute(
                 "update writes set status = ?, hash = ?, action = ?, error = null, updated = ?"
                 " where id = ?",
-                (PENDING, content, action, now, earlier.id),
+                (PENDING, content, action, self._clock.now().isoformat(), row_id),
             )
-            row_id = earlier.id
-        else:
-            cursor = self._db.execute(
-                "insert into writes (stream, key, hash, action, status, created, updated)"
-                " values (?, ?, ?, ?, ?, ?, ?)",
-                (stream, key, content, action, PENDING, now, now),
-            )
-            row_id = int(cursor.lastrowid or 0)
+        if answer is not None:
+            encoded = msgspec.json.encode(answer).decode()
+            self._db.execute("update writes set answer = ? where id = ?", (encoded, row_id))
         return self._row(row_id)
+
+    def reject(self, stream: str, key: str, error: str) -> None:
+        """Write down a record that is not sent; the rows of what was sent stay what they are."""
+        self.write_gathered()
+        self._forget_rejected(stream, key)
+        self.failed(self._insert(stream, key, "", REJECTED), error)
+
+    def _forget_rejected(self, stream: str, key: str) -> None:
+        where = f"stream = ? and key = ? and action = '{REJECTED}'"
+        self._db.execute(f"delete from writes where {where}", (stream, key))  # noqa: S608
+
+    def _insert(self, stream: str, key: str, content: str, action: str) -> Row:
+        now = self._clock.now().isoformat()
+        cursor = self._db.execute(
+            "insert into writes (stream, key, hash, action, status, created, updated)"
+            " values (?, ?, ?, ?, ?, ?, ?)",
+            (stream, key, content, action, PENDING, now, now),
+        )
+        return self._row(int(cursor.lastrowid or 0))
 
     def note(self, row: Row, **answer: Any) -> Row:
         """Keep a part of an answer while the rest is still to come."""
@@ -205,17 +292,29 @@ class Ledger:
         """The answer was lost."""
         return self._settle(row, IN_DOUBT, {}, error)
 
+    def reopen(self, row: Row, why: str) -> Row:
+        """A row that was not settled is to be tried again as if nothing were known of it."""
+        self._db.execute("update writes set answer = '{}' where id = ?", (row.id,))
+        return self.failed(self._row(row.id), why)
+
     def gather(self) -> Gathered:
         """Rows that are sent together, however many."""
         return Gathered(self, self._db)
 
     def begin_gathered(
-        self, stream: str, key: str, content: str, action: str, earlier: Row | None
+        self,
+        stream: str,
+        key: str,
+        content: str,
+        action: str,
+        earlier: Row | None,
+        *,
+        answer: dict[str, Any],
     ) -> Row:
         """As `begin`, for a record that is sent later: on disk after `write_gathered`."""
         if not self._db.in_transaction:
             self._db.execute("begin")
-        return self._begin(stream, key, content, action, earlier)
+        return self._begin(stream, key, content, action, earlier, answer=answer)
 
     def write_gathered(self) -> None:
         """Put all gathered rows on disk."""
@@ -245,13 +344,16 @@ class Ledger:
             **row.answer,
             **{name: value for name, value in answer.items() if value is not None},
         }
+        self._settled += 1
         self._db.execute(
-            "update writes set status = ?, answer = ?, error = ?, updated = ? where id = ?",
+            "update writes set status = ?, answer = ?, error = ?, updated = ?, settled = ?"
+            " where id = ?",
             (
                 status,
                 msgspec.json.encode(whole).decode(),
                 error,
                 self._clock.now().isoformat(),
+                self._settled,
                 row.id,
             ),
         )
@@ -291,21 +393,26 @@ class Gathered:
         """Whether a row is among them."""
         return self._first("select 1 from {} where id = ?", row.id) is not None
 
-    def add(self, stream: str, key: str, content: str, action: str, last: Row | None) -> None:
-        """Add a record's row, pending."""
+    def add(
+        self, stream: str, key: str, content: str, action: str, last: Row | None, *, file: str
+    ) -> None:
+        """Add a record's row, pending; with it the id of the file and its place there."""
         again = last if last is not None and last.status != DONE else None
-        row = self._ledger.begin_gathered(stream, key, content, action, again)
         self._count += 1
+        answer = {"clientRequestId": file, "line": self._count}
+        row = self._ledger.begin_gathered(stream, key, content, action, again, answer=answer)
         self._db.execute(f"insert into {self._table} values (?, ?)", (self._count, row.id))  # noqa: S608
 
     def key(self, line: int) -> str:
         """The key of a record, by its place."""
         return str(self._first("select key from writes join {} using (id) where line = ?", line))
 
-    def fail(self, line: int, error: str) -> None:
-        """A record was refused."""
-        row_id = self._first("select id from {} where line = ?", line)
-        self._ledger.failed(next(_rows(self._db, "where id = ?", row_id)), error)
+    def fail(self, errors: Mapping[int, str]) -> None:
+        """Records were refused: by their places, why."""
+        with self._ledger.transaction():
+            for line, error in errors.items():
+                row_id = self._first("select id from {} where line = ?", line)
+                self._ledger.failed(next(_rows(self._db, "where id = ?", row_id)), error)
 
     def drop(self) -> None:
         """The rows are settled."""
@@ -331,7 +438,7 @@ class Gathered:
                 f"where status = 'pending' and id > ? and id in (select id from {self._table})"  # noqa: S608
             )
             after = 0
-            while rows := list(_rows(self._db, f"{pending} order by id limit 1000", after)):
+            while rows := list(_rows(self._db, f"{pending} order by id limit 200", after)):
                 for row in rows:
                     settle(row)
                 after = rows[-1].id
@@ -346,8 +453,17 @@ def read_rows(path: Path) -> list[Row]:
     if not path.exists():
         msg = f"ledger_path {path}: there is no ledger; nothing was written with these settings"
         raise SettingsError(msg)
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        return list(_rows(db, "order by id"))
+    try:
+        with contextlib.closing(
+            sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+        ) as db:
+            return list(_rows(db, "order by id"))
+    except (OSError, sqlite3.Error) as error:
+        raise SettingsError(_unusable(path, error)) from error
+
+
+def _unusable(path: Path, error: Exception) -> str:
+    return f"ledger_path {path} cannot be used: {error}. Is it a ledger, and nobody else's?"
 
 
 def content_hash(body: Any) -> str:

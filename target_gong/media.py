@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import mimetypes
+import os
 import posixpath
 import re
 import secrets
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 
 from gong_api.client import Content
-from gong_api.errors import GongError
+from gong_api.errors import GongError, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +36,11 @@ class BadMedia(GongError):
     """A recording cannot be read, or Gong would not take it."""
 
     concerns_operation = True
+    never_arrived = True
+
+    def __init__(self, message: str) -> None:
+        # Users, passwords and signatures are in URLs.
+        super().__init__(masked(message))
 
 
 @dataclass(frozen=True)
@@ -83,11 +89,14 @@ def locate(path: str, root: str | None = None) -> Media:
         BadMedia: it is not there, is empty, or is not below `root`.
     """
     path = _below(root, path) if root else path
-    protocol = path.partition("://")[0] if "://" in path else "file"
+    is_local = "://" not in path or path.startswith("file://")
+    protocol = path.partition("://")[0]
     try:
-        filesystem, inner = fsspec.core.url_to_fs(path)
+        filesystem, inner = _local(path) if is_local else fsspec.core.url_to_fs(path)
         size = filesystem.size(inner)
-        is_folder = filesystem.isdir(inner) if protocol == "file" else False
+        is_folder = is_local and filesystem.isdir(inner)
+        if is_local and not is_folder:
+            filesystem.open(inner, "rb").close()
     except ImportError:
         extra = _EXTRAS.get(protocol, protocol)
         msg = f"{path} needs a further package: pip install 'gong-singer[{extra}]'"
@@ -96,17 +105,28 @@ def locate(path: str, root: str | None = None) -> Media:
         msg = f"there is no file {path}"
         raise BadMedia(msg) from None
     except Exception as error:
-        msg = f"{path} cannot be read: {error or type(error).__name__}"
+        msg = f"{path} cannot be read: {_reason(error)}"
         raise BadMedia(msg) from error
     if is_folder:
         msg = f"{path} is a folder"
         raise BadMedia(msg)
-    name = posixpath.basename(inner.replace("\\", "/").partition("?")[0])
+    name = posixpath.basename((inner if is_local else inner.partition("?")[0]).replace("\\", "/"))
     if not size:
         reason = "is empty" if size == 0 else "does not tell its size"
         msg = f"{path} {reason}"
         raise BadMedia(msg)
     return Media(path, filesystem, inner, name, size)
+
+
+def _local(path: str) -> tuple[Any, str]:
+    """A file of this machine; fsspec would see more than names in `#`, `?` and `::`."""
+    inner = os.path.abspath(os.path.expanduser(path.removeprefix("file://")))  # noqa: PTH100, PTH111
+    return fsspec.filesystem("file"), inner
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return (text.splitlines() or [""])[0] or type(error).__name__
 
 
 def _below(root: str, path: str) -> str:
@@ -172,13 +192,27 @@ class Form:
 
     def _read(self, media: Media) -> Iterator[bytes]:
         progress = _Progress(media, self._clock)
-        with media.filesystem.open(media.inner, "rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-                progress.sent(len(chunk))
+        for chunk in _chunks(media):
+            yield chunk
+            progress.sent(len(chunk))
         if progress.bytes != media.size:
             msg = f"{media.path} changed while it was being sent"
             raise BadMedia(msg)
+
+
+def _chunks(media: Media) -> Iterator[bytes]:
+    """The content of a file.
+
+    Raises:
+        BadMedia: it cannot be read; an OSError would pass for one of the connection to Gong.
+    """
+    try:
+        with media.filesystem.open(media.inner, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except Exception as error:
+        msg = f"{media.path} cannot be read: {_reason(error)}"
+        raise BadMedia(msg) from error
 
 
 def _head(boundary: str, name: str, media: Media | None = None) -> bytes:

@@ -8,6 +8,8 @@ from singer_sdk import typing as th
 
 from gong_api.settings import CONNECTION
 
+LEDGER = ".gong/ledger.db"
+
 SETTINGS = th.PropertiesList(
     *CONNECTION,
     th.Property(
@@ -16,8 +18,8 @@ SETTINGS = th.PropertiesList(
         default="fail",
         title="On error",
         description=(
-            "What a record that is refused does to the run: `fail` ends it, `skip` puts it into "
-            "the ledger and goes on; the run ends with exit code 1 either way"
+            "What a record that is refused or in doubt does to the run: `fail` ends it, `skip` "
+            "puts it into the ledger and goes on; the run ends with exit code 1 either way"
         ),
     ),
     th.Property(
@@ -78,9 +80,12 @@ SETTINGS = th.PropertiesList(
     th.Property(
         "ledger_path",
         th.StringType,
-        default=".gong/ledger.db",
+        default=LEDGER,
         title="Ledger",
-        description="SQLite file that remembers what was sent and what Gong answered (mode 0600)",
+        description=(
+            "SQLite file that remembers what was sent and what Gong answered (mode 0600); of one "
+            "company. With `api_url: sandbox` the default is a ledger that ends with the run"
+        ),
     ),
     th.Property(
         "receipts_path",

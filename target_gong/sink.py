@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
+import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +14,7 @@ from singer_sdk.sinks import BatchSink, RecordSink, Sink
 from typing_extensions import override
 
 from gong_api.command import RunStopped
-from gong_api.errors import GongError, InDoubt, LimitReached, MissingScope, Refused
+from gong_api.errors import GongError, InDoubt, MissingScope, Refused, masked
 from target_gong.fields import Field, Reader, Understood, checked_zone
 from target_gong.ledger import DONE, IN_DOUBT, content_hash
 
@@ -23,11 +25,22 @@ if TYPE_CHECKING:
     from target_gong.ledger import Ledger, Row
     from target_gong.target import TargetGong
 
+_INDEX = re.compile(r"\[\d+\]")
+
 
 class Rejected(GongError):
-    """A record that cannot be sent as it is."""
+    """A record that cannot be sent as it is.
+
+    Attributes:
+        key: of the record, as far as it can be told.
+    """
 
     concerns_operation = True
+    never_arrived = True
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class Unresolved(GongError):
@@ -70,6 +83,7 @@ class Writing(Sink):
         local_fields: those that are not Gong's, which are kept apart from the body.
         key_fields: fields that make a record's key; the first that is there, or all joined.
         deletes: whether `_sdc_deleted_at` deletes, which must be allowed.
+        needs: fields that a record must have unless it deletes; one of those that are in a tuple.
     """
 
     stream: ClassVar[str]
@@ -79,6 +93,7 @@ class Writing(Sink):
     fields: ClassVar[tuple[Field, ...]]
     local_fields: ClassVar[tuple[str, ...]] = ()
     deletes: ClassVar[bool] = False
+    needs: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
     # Every record destroys something, and must be allowed to.
     destructive: ClassVar[bool] = False
     # Records whose deletion Gong knows nothing of come from sources that mark rows as deleted.
@@ -91,6 +106,11 @@ class Writing(Sink):
         super().__init__(target, *args, **kwargs)
         self._target = target
         self._warned_of: set[str] = set()
+
+    @property
+    def target(self) -> TargetGong:
+        """What the sink belongs to."""
+        return self._target
 
     @property
     def client(self) -> GongClient:
@@ -117,6 +137,11 @@ class Writing(Sink):
         # tests/target/test_input.py.
         return
 
+    @override
+    def _singer_validate_message(self, record: Any) -> None:
+        # Private: the SDK would end the run, and not say at which record. `understand` does.
+        return
+
     def key(self, body: dict[str, Any]) -> str:
         """A record's key in its stream."""
         raise NotImplementedError
@@ -125,12 +150,24 @@ class Writing(Sink):
         """What is wrong with a record beyond its fields, each a line that names the field."""
         return ()
 
+    def missing(self, write: Write) -> Iterable[str]:
+        """Which of the fields that it needs a record has not; for `check`."""
+        given = {**write.body, **write.local}
+        for need in self.needs:
+            names = (need,) if isinstance(need, str) else need
+            if not any(given.get(name) for name in names):
+                yield f"{' or '.join(names)} is required"
+
     def understand(self, record: dict[str, Any]) -> Write:
         """Make a record ready.
 
         Raises:
             Rejected: naming stream, key and each field that is wrong.
         """
+        broken = [repr(name) for name, value in record.items() if not _is_text([name, value])]
+        if broken:
+            msg = f"{', '.join(broken)}: half of a character (a lone surrogate); give valid Unicode"
+            raise Rejected(msg, self._told_key(record))
         understood = self._reader.read(record)
         body = understood.body
         key = self.key(body)
@@ -138,7 +175,12 @@ class Writing(Sink):
         deletes = bool(record.get("_sdc_deleted_at"))
         local = {name: body.pop(name) for name in self.local_fields if name in body}
         write = Write(key, body, deletes=deletes, local=local)
-        problems = [*understood.problems, *self.check(write)]
+        problems = [
+            f"{name} is missing, which the SCHEMA of the source has for a key"
+            for name in self.key_properties
+            if name not in record
+        ]
+        problems += [*understood.problems, *self.check(write)]
         if deletes and not self.deletes:
             problems.append(
                 "_sdc_deleted_at: Gong has no way to delete these; leave the record out"
@@ -151,9 +193,12 @@ class Writing(Sink):
         if self.destructive and self.stream not in self.config["allow_destructive"]:
             problems.append(f"is refused unless allow_destructive has {self.stream}")
         if problems:
-            msg = f"{self.stream} {key or '(no key)'}: {'; '.join(problems)}"
-            raise Rejected(msg)
+            raise Rejected("; ".join(problems), key)
         return write
+
+    def _told_key(self, record: dict[str, Any]) -> str:
+        """A record's key as a message can have it."""
+        return self.key(self._reader.read(record).body).encode(errors="replace").decode()
 
     def take_extra(self, understood: Understood) -> None:
         """What becomes of columns that Gong has no field for."""
@@ -163,7 +208,7 @@ class Writing(Sink):
                 "customData", json.dumps(extra, ensure_ascii=False, default=str, sort_keys=True)
             )
             return
-        new = set(extra) - self._warned_of
+        new = {_INDEX.sub("[]", name) for name in extra} - self._warned_of
         if new:
             self._warned_of |= new
             self.logger.warning(
@@ -182,17 +227,54 @@ class Writing(Sink):
 
     def reject(self, record: dict[str, Any], error: Rejected) -> None:
         """Write down a record that is not sent."""
-        key = self.key(self._reader.read(record).body) or content_hash(list(record.items()))[:16]
         if not self._target.is_dry_run:
-            row = self.ledger.last(self.stream, key)
-            open_row = row if row is not None and row.status not in {DONE, IN_DOUBT} else None
-            row = self.ledger.begin(self.stream, key, "", "none", open_row)
-            self.ledger.failed(row, str(error))
-        self._target.fail(str(error))
+            told = [item for item in record.items() if not item[0].startswith("_sdc_")]
+            key = error.key or content_hash(json.dumps(told, default=str))[:16]
+            self.ledger.reject(self.stream, key, str(error))
+        self.fail(error.key or "(no key)", str(error))
+
+    def fail(self, key: str, reason: str) -> None:
+        """A record was refused.
+
+        Raises:
+            RunStopped: `on_error` is `fail`.
+        """
+        self._target.fail(f"{self.stream} {key}: {reason}")
+
+    def leave_in_doubt(self, key: str, reason: str) -> None:
+        """It is not known whether Gong has acted on a record.
+
+        Raises:
+            RunStopped: `on_error` is `fail`.
+        """
+        self._target.doubted.add((self.stream, key))
+        self.fail(key, reason)
+
+    def was_done(self, key: str) -> None:
+        """Gong has taken a record."""
+        self._target.doubted.discard((self.stream, key))
+        self._target.tally.done += 1
+
+    def look(self, write: Write) -> None:
+        """What a dry run can find out about a record beyond `check`.
+
+        Raises:
+            GongError: it could not be sent.
+        """
 
     def would(self, action: str, write: Write) -> None:
         """Say what a run that is not dry would do."""
-        shown = json.dumps({**write.body, **write.local}, ensure_ascii=False, default=float)
+        try:
+            self.look(write)
+        except GongError as error:
+            if not is_of_record(error):
+                raise
+            self.fail(write.key, str(error))
+            return
+        body = {**write.body, **write.local}
+        if isinstance(body.get("headers"), dict):
+            body["headers"] = dict.fromkeys(body["headers"], "…")
+        shown = masked(json.dumps(body, ensure_ascii=False, default=float))
         self.logger.info("would %s %s %s: %s", action, self.stream, write.key, shown)
         self._target.tally.would += 1
 
@@ -243,6 +325,14 @@ class GongSink(Writing, RecordSink):
         last = self.ledger.last(self.stream, write.key)
         if self.is_settled(write, last):
             return
+        if last is not None and last.status == IN_DOUBT and not self._target.is_dry_run:
+            try:
+                last = self._find_out(write, last)
+            except Unresolved as error:
+                self.leave_in_doubt(write.key, f"{error}. {self._way_out(write)}")
+                return
+            if last.status == DONE and last.hash == write.hash:
+                return
         done = self.ledger.last_done(self.stream, write.key)
         action = self.action(write, done)
         if action is None:
@@ -252,24 +342,37 @@ class GongSink(Writing, RecordSink):
         else:
             self._settle(write, action, last, done)
 
+    def _find_out(self, write: Write, row: Row) -> Row:
+        """The row of a record whose answer was lost: done, if Gong has acted on it.
+
+        Raises:
+            Unresolved: there is no way to find out.
+        """
+        answer = self.resolve(write, row)
+        if answer is None:
+            return row
+        # What Gong has is what was sent then; the record at hand may have changed since.
+        if row.hash == write.hash:
+            self.was_done(write.key)
+        return self.ledger.done(row, **answer)
+
+    def _way_out(self, write: Write) -> str:
+        return (
+            f"Look whether it is there, then say so by `target-gong --settle {self.stream} "
+            f"{shlex.quote(write.key)} done`, or by `retry` in place of `done` have it sent again"
+        )
+
     def _settle(self, write: Write, action: str, last: Row | None, done: Row | None) -> None:
         # A row that was not settled is the same record, tried again.
         again = last if last is not None and last.status != DONE else None
-        doubted = again if again is not None and again.status == IN_DOUBT else None
-        try:
-            answer = self.resolve(write, doubted) if doubted is not None else None
-        except Unresolved as error:
-            self._target.fail(f"{self.stream} {write.key}: {error}")
-            return
         row = self.ledger.begin(self.stream, write.key, write.hash, action, again)
-        if answer is None:
-            try:
-                answer = self.send(write, row, done)
-            except GongError as error:
-                self.settle_failure(write, row, error)
-                return
+        try:
+            answer = self.send(write, row, done)
+        except GongError as error:
+            self.settle_failure(write, row, error)
+            return
         self.ledger.done(row, **answer)
-        self._target.tally.done += 1
+        self.was_done(write.key)
 
     def settle_failure(self, write: Write, row: Row, error: GongError) -> None:
         """Write down why a record did not go through; ends the run where others could not either.
@@ -279,18 +382,20 @@ class GongSink(Writing, RecordSink):
         """
         row = self.ledger.last(self.stream, write.key) or row
         if isinstance(error, InDoubt):
-            self.ledger.doubt(row, str(error))
-            self._target.fail(f"{self.stream} {write.key}: {error}")
-            return
-        if is_of_record(error):
+            row = self.ledger.doubt(row, str(error))
+            way_out = "Run again: it is looked up, and sent if it is not there"
+            try:
+                row = self._find_out(write, row)
+            except Unresolved:
+                way_out = self._way_out(write)
+            if row.status != DONE:
+                self.leave_in_doubt(write.key, f"{error}. {way_out}")
+        elif is_of_record(error):
             self.ledger.failed(row, str(error))
-            self._target.fail(f"{self.stream} {write.key}: {error}")
-            return
-        if isinstance(error, (LimitReached, Refused)):
-            self.ledger.failed(row, str(error))
+            self.fail(write.key, str(error))
         else:
-            self.ledger.doubt(row, str(error))
-        raise RunStopped(error) from error
+            (self.ledger.failed if was_not_done(error) else self.ledger.doubt)(row, str(error))
+            raise RunStopped(error) from error
 
 
 class GongBatchSink(Writing, BatchSink):
@@ -337,25 +442,31 @@ class GongBatchSink(Writing, BatchSink):
     @override
     def process_batch(self, context: dict[str, Any]) -> None:
         queue, self._queue = self._queue, []
+        if len({write.key for write in queue}) == len(queue):
+            # One version of each record: groups may change places, and need a request each.
+            turns: dict[Any, int] = {}
+            queue.sort(key=lambda write: turns.setdefault(self.group(write), len(turns)))
         for _, members in itertools.groupby(queue, self.group):
-            writes: dict[str, Write] = {}
+            self._target.stopping.check()
+            # Of several writes of a key that are sent together, the last one counts.
+            survivors: dict[str, Write] = {}
             for write in members:
-                if not self.is_settled(write, self.ledger.last(self.stream, write.key)):
-                    writes[write.key] = write
+                survivors.pop(write.key, None)
+                survivors[write.key] = write
+            writes = [
+                write
+                for write in survivors.values()
+                if not self.is_settled(write, self.ledger.last(self.stream, write.key))
+            ]
             if self._target.is_dry_run:
-                for write in writes.values():
+                for write in writes:
                     self.would(self.action(write), write)
             elif writes:
-                self._send_group(list(writes.values()))
+                self._send_group(writes)
 
     def _send_group(self, writes: list[Write]) -> None:
-        doubted = [write for write in writes if self._is_in_doubt(write)]
-        there = self.resolve_all(doubted) if doubted else {}
-        for write in doubted:
-            row = self.ledger.last(self.stream, write.key)
-            if write.key in there and row is not None:
-                self.settle([row], **there[write.key])
-        writes = [write for write in writes if write.key not in there]
+        found = self._find_out(writes)
+        writes = [write for write in writes if write.key not in found]
         if not writes:
             return
         with self.ledger.transaction():
@@ -367,17 +478,37 @@ class GongBatchSink(Writing, BatchSink):
                     self.ledger.begin(self.stream, write.key, write.hash, self.action(write), again)
                 )
         self.send_all(writes, rows)
+        found = self._find_out(writes)
+        for write in writes:
+            last = self.ledger.last(self.stream, write.key)
+            if last is not None and last.status == IN_DOUBT and write.key not in found:
+                way_out = "Run again: it is looked up, and sent if it is not there"
+                self.leave_in_doubt(write.key, f"{last.error}. {way_out}")
 
-    def _is_in_doubt(self, write: Write) -> bool:
-        last = self.ledger.last(self.stream, write.key)
-        return last is not None and last.status == IN_DOUBT
+    def _find_out(self, writes: Sequence[Write]) -> set[str]:
+        """Settle what is in doubt and has arrived; the keys of what needs no sending any more."""
+        doubted = [
+            (write, last)
+            for write in writes
+            if (last := self.ledger.last(self.stream, write.key)) and last.status == IN_DOUBT
+        ]
+        there = self.resolve_all([write for write, _ in doubted]) if doubted else {}
+        found = set()
+        for write, row in doubted:
+            if write.key in there:
+                # What Gong has is what was sent then; the record may have changed since.
+                self.ledger.done(row, **there[write.key])
+                if row.hash == write.hash:
+                    self.was_done(write.key)
+                    found.add(write.key)
+        return found
 
     def settle(self, rows: Iterable[Row], **answer: Any) -> None:
         """Gong has taken these."""
         with self.ledger.transaction():
             for row in rows:
                 self.ledger.done(row, **answer)
-                self._target.tally.done += 1
+                self.was_done(row.key)
 
     def settle_failures(self, rows: Sequence[Row], error: GongError) -> None:
         """Write down why records did not go through.
@@ -386,14 +517,43 @@ class GongBatchSink(Writing, BatchSink):
             RunStopped: the fault is not theirs.
         """
         is_theirs = is_of_record(error)
-        is_refused = is_theirs or isinstance(error, (LimitReached, Refused))
+        settle = self.ledger.failed if is_theirs or was_not_done(error) else self.ledger.doubt
         with self.ledger.transaction():
             for row in rows:
-                (self.ledger.failed if is_refused else self.ledger.doubt)(row, str(error))
-        if not is_theirs and not isinstance(error, InDoubt):
+                settle(row, str(error))
+        # What is in doubt is looked up when all of the group have been sent.
+        if isinstance(error, InDoubt):
+            return
+        if not is_theirs:
             raise RunStopped(error) from error
         for row in rows:
-            self._target.fail(f"{self.stream} {row.key}: {error}")
+            self.fail(row.key, str(error))
+
+    def settle_refused(self, refused: Sequence[tuple[Row, str]]) -> None:
+        """Write down which records of a request Gong refused, all of them before the run may end.
+
+        Raises:
+            RunStopped: `on_error` is `fail`.
+        """
+        with self.ledger.transaction():
+            for row, text in refused:
+                self.ledger.failed(row, text)
+        for row, text in refused:
+            self._target.fail(f"{self.stream} {row.key}: {text}")
+
+
+def was_not_done(error: GongError) -> bool:
+    """Whether Gong has certainly not acted on what failed."""
+    return error.never_arrived or isinstance(error, Refused)
+
+
+def _is_text(value: Any) -> bool:
+    """Whether all texts of a value can be written down."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_of_record(error: GongError) -> bool:

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import signal
+import sqlite3
 import sys
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from singer_sdk import Target
 from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
-from singer_sdk.singerlib.exceptions import SingerError
+from singer_sdk.singerlib.exceptions import InvalidInputLine, SingerError
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
-from gong_api.command import (
-    ConfigFiles,
-    Interrupted,
-    RunStopped,
-    gong_command,
-    settings_checked,
-)
+from gong_api.command import ConfigFiles, RunStopped, gong_command, settings_checked
 from gong_api.errors import GongError, NothingFound, SettingsError
-from gong_api.settings import connect
+from gong_api.settings import SANDBOX, company, connect
 from target_gong.fields import checked_zone
-from target_gong.ledger import Ledger, read_rows, write_receipts
-from target_gong.settings import settings_schema
+from target_gong.ledger import FAILED, IN_DOUBT, Ledger, read_rows, write_receipts
+from target_gong.messages import MessageReader
+from target_gong.settings import LEDGER, settings_schema
 from target_gong.sinks import SINKS
 from target_gong.sinks.crm import CrmObjects
+from target_gong.stopping import StoppableClock, Stopping
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.sinks import Sink
 
     from gong_api.client import GongClient
     from target_gong.sink import Writing
+    from target_gong.sinks.crm import CustomFields
 
 _NOT_OFFERED = {
     PluginCapabilities.BATCH,
@@ -47,6 +50,7 @@ _NOT_OFFERED = {
 }
 _POLL_SECONDS = 30
 _MOST_IDS = 100
+_MOST_TOLD = 300
 
 
 @dataclass
@@ -77,6 +81,7 @@ class TargetGong(Target):
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         capability for capability in Target.capabilities if capability not in _NOT_OFFERED
     ]
+    message_reader_class = MessageReader
     # Records that refer to one another must arrive in order.
     max_parallelism = 1
 
@@ -85,9 +90,17 @@ class TargetGong(Target):
     def __init__(self, **kwargs: Any) -> None:
         self.tally = Tally()
         self.sent_recordings: list[str] = []
+        self.doubted: set[tuple[str, str]] = set()
+        self.stopping = Stopping()
+        self.clock = StoppableClock(self.clock, self.stopping)
+        self.crm_fields: dict[str, CustomFields] = {}
         self._crm_integration_id: str | None = None
+        self._written_state: str | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         with settings_checked(type(self)):
             super().__init__(**kwargs)
+        if isinstance(self.message_reader, MessageReader):
+            self.message_reader.stopping = self.stopping
 
     @property
     def is_dry_run(self) -> bool:
@@ -103,9 +116,13 @@ class TargetGong(Target):
     def ledger(self) -> Ledger:
         """What was sent before and what Gong answered."""
         receipts = self.config.get("receipts_path")
-        return Ledger(
-            Path(self.config["ledger_path"]), self.clock, Path(receipts) if receipts else None
-        )
+        path = Path(self.config["ledger_path"])
+        is_passing = self.config["api_url"] == SANDBOX and str(path) == LEDGER
+        if is_passing or (self.is_dry_run and not path.exists()):
+            # The company ends with this run, or nothing will be known of it.
+            self._folder = tempfile.TemporaryDirectory(prefix="target-gong-")
+            path = Path(self._folder.name) / "ledger.db"
+        return Ledger(path, self.clock, Path(receipts) if receipts else None)
 
     @property
     def crm_integration_id(self) -> str:
@@ -117,7 +134,7 @@ class TargetGong(Target):
         if self._crm_integration_id is None:
             answer = self.client.request("GET", "/v2/crm/integrations")
             found = answer.get("integrations") or []
-            if not found:
+            if not found or not found[0].get("integrationId"):
                 msg = "Gong has no CRM integration; register one by a record of crm_integrations"
                 raise SettingsError(msg)
             self._crm_integration_id = str(found[0]["integrationId"])
@@ -126,6 +143,13 @@ class TargetGong(Target):
     def forget_crm_integration(self) -> None:
         """It has been registered or deleted: look it up anew."""
         self._crm_integration_id = None
+        self.crm_fields.clear()
+
+    def drain_streams(self, kind: type[Writing]) -> None:
+        """Send what waits in the sinks of a stream, since another's records build upon it."""
+        for sink in [*self._sinks_to_clear, *self._sinks_active.values()]:
+            if isinstance(sink, kind):
+                self.drain_one(sink)
 
     def drain_crm(self, order: int) -> None:
         """Upload the CRM objects gathered of a type, after those that they may refer to."""
@@ -134,8 +158,7 @@ class TargetGong(Target):
                 sink.flush()
 
     def _crm_sinks(self) -> list[CrmObjects]:
-        sinks = [*self._sinks_to_clear, *self._sinks_active.values()]
-        return [sink for sink in sinks if isinstance(sink, CrmObjects)]
+        return [sink for sink in self._sinks() if isinstance(sink, CrmObjects)]
 
     @classmethod
     @override
@@ -168,8 +191,10 @@ class TargetGong(Target):
         config: Any = None,
         file_input: IO[str] | None = None,
         receipts: str | None = None,
+        settle: tuple[str, str, str] | None = None,
+        same_company: bool = False,
     ) -> None:
-        """Read messages and write their records to Gong; with `receipts`, print the ledger."""
+        """Read messages and write their records to Gong; with an option, tend the ledger."""
         if about:
             cls.print_about(about_format)
             return
@@ -180,6 +205,16 @@ class TargetGong(Target):
         )
         if receipts:
             write_receipts(read_rows(Path(target.config["ledger_path"])), receipts, sys.stdout)
+            return
+        if settle or same_company:
+            # Says so if there is none, rather than make one.
+            read_rows(Path(target.config["ledger_path"]))
+            with target.writing_ledger():
+                if same_company:
+                    target.ledger.claim(company(target.config), anew=True)
+                if settle:
+                    target.settle(*settle)
+            target.ledger.close()
             return
         target.check()
         try:
@@ -206,6 +241,21 @@ class TargetGong(Target):
                 help="Print what was written to Gong and what it answered, from the ledger.",
             )
         )
+        command.params.append(
+            click.Option(
+                ["--settle"],
+                type=(str, str, click.Choice(["done", "retry"])),
+                metavar="STREAM KEY done|retry",
+                help="Say of a record in doubt that Gong has it, or that it is to be sent again.",
+            )
+        )
+        command.params.append(
+            click.Option(
+                ["--same-company"],
+                is_flag=True,
+                help="Go on with a ledger when the key or the host of its company has changed.",
+            )
+        )
         return command
 
     def check(self) -> None:
@@ -214,7 +264,16 @@ class TargetGong(Target):
         Raises:
             SettingsError: credentials, api_url, ledger or time zone are wrong.
         """
-        _ = self.client, self.ledger
+        _ = self.client
+        with self.writing_ledger():
+            is_ours = self.ledger.claim(company(self.config))
+        if not is_ours:
+            msg = (
+                f"ledger_path {self.config['ledger_path']} is the ledger of another Gong company, "
+                "by api_url and key; give each company its own. If it is the same company with a "
+                "new key or host, run `target-gong --same-company` once with these settings"
+            )
+            raise SettingsError(msg)
         checked_zone(self.config.get("default_timezone"))
         unknown = set(self.config["allow_destructive"]) - set(SINKS)
         if unknown:
@@ -228,12 +287,52 @@ class TargetGong(Target):
             RunStopped: a message is none, or a record cannot be written.
         """
         try:
-            self.listen(messages)
+            with self.writing_ledger():
+                self.listen(messages)
         except (SingerError, SingerSDKError) as error:
-            msg = f"The input is not what a Singer tap writes: {str(error).splitlines()[0]}"
+            told = str(error).splitlines()[0][:_MOST_TOLD]
+            msg = f"The input is not what a Singer tap writes: {told}"
             raise RunStopped(GongError(msg)) from None
         if self.config["wait_until_visible"] and self.sent_recordings and not self.is_dry_run:
             self.wait_until_visible()
+
+    @contextlib.contextmanager
+    def writing_ledger(self) -> Iterator[None]:
+        """A context in which the ledger is used.
+
+        Raises:
+            RunStopped: it cannot be written.
+        """
+        try:
+            yield
+        except sqlite3.Error as error:
+            msg = (
+                f"ledger_path {self.config['ledger_path']} cannot be written: {error}. Free it, "
+                "or its disk, and run again; what was being sent is looked up then"
+            )
+            raise RunStopped(GongError(msg)) from error
+
+    def settle(self, stream: str, key: str, outcome: str) -> None:
+        """Say what became of a record that was not settled.
+
+        Args:
+            stream: of the target.
+            key: of the record.
+            outcome: `done`, Gong has it; `retry`, it is to be sent again.
+
+        Raises:
+            SettingsError: the ledger has no such record.
+        """
+        row = self.ledger.last(stream, key)
+        if row is None or row.status not in {IN_DOUBT, FAILED}:
+            found = f"it is {row.status}" if row else "there is none"
+            msg = f"ledger_path: no record {key!r} of {stream} is in doubt or failed: {found}"
+            raise SettingsError(msg)
+        if outcome == "done":
+            self.ledger.done(row, settledByHand=True)
+        else:
+            self.ledger.reopen(row, "to be sent again, by --settle")
+        self.logger.info("%s %s: %s", stream, key, outcome)
 
     def fail(self, message: str) -> None:
         """A record was refused.
@@ -273,7 +372,8 @@ class TargetGong(Target):
                 answer = self.client.request("POST", "/v2/calls/extensive", body=body)
             except NothingFound:
                 continue
-            seen |= {call["metaData"]["id"] for call in answer.get("calls") or []}
+            found = (call.get("metaData") or {} for call in answer.get("calls") or [])
+            seen |= {data["id"] for data in found if data.get("id")}
         return [call for call in call_ids if call not in seen]
 
     def conclude(self) -> None:
@@ -288,20 +388,32 @@ class TargetGong(Target):
         }
         told = [f"{count} {name}" for name, count in parts.items() if count] or ["no records"]
         self.logger.info(
-            "%s; %d requests, %d of them retries",
+            "%s; %s, %d of them retries",
             ", ".join(told),
-            self.client.limiter.used,
+            counted(self.client.limiter.used, "request"),
             self.client.retries.retries,
         )
-        for row in self.ledger.in_doubt():
-            self.logger.warning(
-                "%s %s is in doubt: Gong may or may not have done it (%s)",
-                row.stream,
-                row.key,
-                row.error or "the run ended before the answer",
-            )
+        with contextlib.suppress(sqlite3.Error):
+            self._tell_doubted()
         self.client.close()
-        self.ledger.close()
+        with contextlib.suppress(sqlite3.Error):
+            self.ledger.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _tell_doubted(self) -> None:
+        """Warn of what is in doubt in the streams of this run."""
+        streams = {sink.stream for sink in self._sinks()}
+        for row in self.ledger.in_doubt():
+            if row.stream in streams:
+                self.logger.warning(
+                    "%s %s is in doubt: Gong may or may not have done it (%s)",
+                    row.stream,
+                    row.key,
+                    row.error or "the run ended before the answer",
+                )
+        if self.doubted:
+            self.logger.warning("No STATE was passed on behind what is in doubt")
 
     def raise_failures(self) -> None:
         """End with exit code 1 when records were not written.
@@ -310,10 +422,9 @@ class TargetGong(Target):
             RunStopped: saying how many and where to look.
         """
         if self.tally.failed:
-            msg = (
-                f"{self.tally.failed} records failed; see above, or "
-                f"`target-gong --receipts` ({self.config['ledger_path']})"
-            )
+            msg = f"{counted(self.tally.failed, 'record')} failed; see above"
+            if not self.is_dry_run:
+                msg += f", or `target-gong --receipts` ({self.config['ledger_path']})"
             raise RunStopped(GongError(msg))
 
     @override
@@ -327,8 +438,62 @@ class TargetGong(Target):
         self.drain_all()
 
     @override
+    def _write_state_message(self, state: dict[str, Any]) -> None:
+        # Private: the SDK would write the last one again at the end, and know of no doubts.
+        text = json.dumps(state)
+        if not self.doubted and text != self._written_state:
+            super()._write_state_message(state)
+            self._written_state = text
+
+    @override
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        # Private: the SDK would read the files and drop their records here.
+        msg = (
+            f"The source sends BATCH messages (stream {message_dict['stream']!r}), which are not "
+            "understood here: unset batch_config in its settings, so that it sends records"
+        )
+        raise RunStopped(GongError(msg))
+
+    @override
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        # Private: the SDK would fail at a stream without SCHEMA.
+        if message_dict["stream"] not in self.mapper.stream_maps:
+            msg = f"ACTIVATE_VERSION of stream {message_dict['stream']!r}, which had no SCHEMA"
+            raise InvalidInputLine(msg)
+
+    @override
+    def process_endofpipe(self) -> None:
+        with self.stopping.working():
+            super().process_endofpipe()
+
+    @override
+    def get_sink(
+        self,
+        stream_name: str,
+        *,
+        record: dict[str, Any] | None = None,
+        schema: dict[str, Any] | None = None,
+        key_properties: Sequence[str] | None = None,
+    ) -> Sink:
+        sink = super().get_sink(
+            stream_name, record=record, schema=schema, key_properties=key_properties
+        )
+        # One that this one replaces, or another name for the same stream: what it has gathered
+        # came before.
+        for other in self._sinks():
+            if other is not sink and other.stream == cast("Writing", sink).stream:
+                self.drain_one(other)
+        return sink
+
+    def _sinks(self) -> list[Writing]:
+        return cast("list[Writing]", [*self._sinks_to_clear, *self._sinks_active.values()])
+
+    @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        # Private: the SDK would drain what is queued and end with exit code 0. What is being sent
-        # is in the ledger as such, and looked up by the next run.
-        msg = f"Stopped by {signal.Signals(signum).name}; run again to go on"
-        raise RunStopped(Interrupted(msg))
+        # Private: the SDK would drain what is queued and end with exit code 0.
+        self.stopping.ask(f"Stopped by {signal.Signals(signum).name}; run again to go on")
+
+
+def counted(count: int, name: str) -> str:
+    """A number of things, in grammar."""
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"

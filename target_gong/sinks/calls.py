@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from typing_extensions import override
 
-from gong_api.errors import Refused
+from gong_api.errors import Refused, Unreachable
 from gong_api.languages import LANGUAGES
-from target_gong.fields import FLAG, ID, INSTANT, NUMBER, WHOLE, Field
-from target_gong.media import Form, find
+from target_gong.fields import FLAG, ID, ID_IN_PATH, INSTANT, NUMBER, WHOLE, Field
+from target_gong.ledger import FAILED
+from target_gong.media import BadMedia, Form, find
 from target_gong.sink import GongSink, Rejected, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from target_gong.ledger import Row
-    from target_gong.target import TargetGong
+    from target_gong.media import Media
 
 _DUPLICATE = re.compile(r"already been posted for the call (?P<call>\d+)")
 _SAME_CONTENT = re.compile(r"same content.*?\bcallID\D*(?P<call>\d+)", re.IGNORECASE)
 _HANDLED = re.compile(r"already been handled", re.IGNORECASE)
+
+# In the ledger: the call that has the recording of another.
+_SAME = "sameRecordingAs"
 
 _SYSTEMS = ("Salesforce", "HubSpot", "MicrosoftDynamic", "Generic")
 
@@ -57,14 +62,36 @@ _PARTY = (
 )
 
 
-class Calls(GongSink):
+class _Recordings(GongSink):
+    """What sinks that send recordings have in common."""
+
+    local_fields = ("mediaFile",)
+
+    @override
+    def is_settled(self, write: Write, last: Row | None) -> bool:
+        # Gong's answer would be the same, at the price of the upload.
+        same = last.answer.get(_SAME) if last is not None and last.hash == write.hash else None
+        if same is None or last is None or last.status != FAILED:
+            return super().is_settled(write, last)
+        self.logger.warning(
+            "%s %s: not sent again, %s", self.stream, write.key, _same_recording(str(same))
+        )
+        self._target.tally.known += 1
+        return True
+
+    @override
+    def look(self, write: Write) -> None:
+        if write.local.get("mediaFile"):
+            find(write.local["mediaFile"], self.config.get("media_root"))
+
+
+class Calls(_Recordings):
     """Calls: a draft, with a recording of ours, or with one that Gong fetches."""
 
     stream = "calls"
     summary = "A call, with `mediaFile` or `downloadMediaUrl` its recording too"
     operations = "POST /v2/calls, PUT /v2/calls/{id}/media"
     scope = "api:calls:create"
-    local_fields = ("mediaFile",)
     fields = (
         Field("clientUniqueId", ID, required=True, longest=2048),
         Field("actualStart", INSTANT, required=True),
@@ -147,7 +174,7 @@ class Calls(GongSink):
             answer.update(self._create(write))
             row = self.ledger.note(row, **answer)
         if media is not None and not answer.get("media"):
-            answer.update(upload(self._target, str(answer["callId"]), media))
+            answer.update(upload(self, str(answer["callId"]), media, row))
         if answer.get("media") or write.body.get("downloadMediaUrl"):
             self._target.sent_recordings.append(str(answer["callId"]))
         return answer
@@ -161,19 +188,21 @@ class Calls(GongSink):
             if error.status != 400 or not known:
                 raise
             return {"callId": known["call"], "requestId": error.request_id, "existed": True}
+        if not answer.get("callId"):
+            msg = "Gong answered POST /v2/calls without a callId; check api_url, and run again"
+            raise Unreachable(msg)
         return {"callId": str(answer["callId"]), "requestId": answer.get("requestId")}
 
 
-class CallMedia(GongSink):
+class CallMedia(_Recordings):
     """Recordings of calls that are there already."""
 
     stream = "call_media"
     summary = "The recording of a call that was created before, here or elsewhere"
     operations = "PUT /v2/calls/{id}/media"
     scope = "api:calls:create"
-    local_fields = ("mediaFile",)
     fields = (
-        Field("callId", ID),
+        Field("callId", ID_IN_PATH),
         Field("clientUniqueId", ID, longest=2048),
         Field("mediaFile", required=True),
     )
@@ -202,15 +231,15 @@ class CallMedia(GongSink):
         if is_there:
             return {"callId": call_id, "media": True, "existed": True}
         media = find(write.local["mediaFile"], self.config.get("media_root"))
-        answer = upload(self._target, call_id, media)
+        answer = upload(self, call_id, media, row)
         self._target.sent_recordings.append(call_id)
         return answer
 
     def _call(self, write: Write) -> tuple[str, bool]:
         """The call's id, and whether the ledger knows of its recording."""
-        client_id = write.body.get("clientUniqueId")
-        created = self.ledger.last("calls", client_id) if client_id else None
-        known = created.answer if created else {}
+        client_id = str(write.body.get("clientUniqueId") or "")
+        rows = (self.ledger.last("calls", client_id), self.ledger.last_done("calls", client_id))
+        known = next((row.answer for row in rows if row and row.answer.get("callId")), {})
         call_id = write.body.get("callId") or known.get("callId")
         if not call_id:
             msg = f"the ledger knows no call with clientUniqueId {client_id}; give its callId"
@@ -218,23 +247,28 @@ class CallMedia(GongSink):
         return str(call_id), bool(known.get("media"))
 
 
-def upload(target: TargetGong, call_id: str, media: Any) -> dict[str, Any]:
+def upload(sink: GongSink, call_id: str, media: Media, row: Row) -> dict[str, Any]:
     """Send a call's recording, unless Gong has it.
 
     Raises:
-        Refused: Gong does not take it, or has it as another call's.
-        BadMedia: it cannot be read.
+        Refused: Gong does not take it.
+        BadMedia: it cannot be read, or Gong has it as another call's.
     """
+    target = sink.target
     target.logger.info("Sending %s (%.1f MB) for call %s", media.name, media.size / 1e6, call_id)
     try:
         answer = target.client.request(
             "PUT",
-            f"/v2/calls/{call_id}/media",
+            f"/v2/calls/{quote(call_id, safe='')}/media",
             content=lambda: Form({"mediaFile": media}, target.clock).content,
         )
     except Refused as error:
         text = " ".join(error.texts)
         same = _SAME_CONTENT.search(text)
+        if error.status == 400 and same and same["call"] != call_id:
+            sink.ledger.note(row, **{_SAME: same["call"]})
+            msg = f"{error}. It is left out from now on: {_same_recording(same['call'])}"
+            raise BadMedia(msg) from error
         if error.status != 400 or not (_HANDLED.search(text) or (same and same["call"] == call_id)):
             raise
         return {"callId": call_id, "media": True, "requestId": error.request_id}
@@ -244,6 +278,13 @@ def upload(target: TargetGong, call_id: str, media: Any) -> dict[str, Any]:
         "requestId": answer.get("requestId"),
         "url": answer.get("url"),
     }
+
+
+def _same_recording(call: str) -> str:
+    return (
+        f"Gong has this recording as that of call {call}. Give this call its own, or leave out "
+        "mediaFile"
+    )
 
 
 def _timeline_problems(body: dict[str, Any], parties: list[dict[str, Any]]) -> Iterable[str]:

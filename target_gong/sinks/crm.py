@@ -3,31 +3,113 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from gong_api.errors import GongError, Refused
-from target_gong.crm_upload import CrmUpload
-from target_gong.fields import FLAG, ID, INSTANT, NUMBER, TEXT, WHOLE, Field, Understood
-from target_gong.ledger import PENDING
+from gong_api.command import RunStopped
+from gong_api.errors import GongError, MissingScope, Refused, SettingsError
+from target_gong.crm_upload import CrmUpload, EarlierUploads
+from target_gong.fields import (
+    DAY_OR_INSTANT,
+    FLAG,
+    ID,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    WHOLE,
+    Field,
+    Understood,
+    plain,
+)
+from target_gong.ledger import IN_DOUBT, PENDING
 from target_gong.sink import GongBatchSink, GongSink, Rejected, Write, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from target_gong.ledger import Row
+    from target_gong.target import TargetGong
 
 _INTEGRATIONS = "/v2/crm/integrations"
 _SCHEMA = "/v2/crm/entity-schema"
+_SCHEMA_TYPES = ("ACCOUNT", "CONTACT", "DEAL", "LEAD")
 _TYPES = (
     *("DATE", "DATETIME", "NUMBER", "PERCENT", "CURRENCY", "ID", "URL", "STRING", "BOOLEAN"),
     *("PHONENUMBER", "EMAILADDRESS", "PICKLIST", "REFERENCE", "STRINGARRAY"),
 )
 _MILLISECONDS = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)\.\d+(Z|[+-]\d\d:?\d\d)?")
 _OBJECT_ID = re.compile(r"[A-Za-z0-9-]{1,64}|[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class CustomFields:
+    """Gong's schema of a type, as far as columns go.
+
+    Args:
+        names: of its fields; None if they are not known, and any column may be one.
+    """
+
+    def __init__(self, names: Iterable[str] | None) -> None:
+        self._names = None if names is None else {name: name for name in names}
+        self._by_plain = {plain(name): name for name in self._names or ()}
+
+    def add(self, name: str) -> None:
+        """There is one more."""
+        if self._names is not None:
+            self._names[name] = self._by_plain[plain(name)] = name
+
+    def find(self, column: str) -> str | None:
+        """The name of the field that a column is, in whatever case of letters."""
+        if self._names is None:
+            return column
+        return self._names.get(column) or self._by_plain.get(plain(column))
+
+
+def custom_fields(target: TargetGong, kind: str) -> CustomFields:
+    """The schema of a type; read once.
+
+    Raises:
+        GongError: it cannot be read.
+    """
+    if kind not in _SCHEMA_TYPES:
+        return CustomFields(())
+    # A field that is on its way to the schema counts.
+    target.drain_streams(CrmEntitySchemas)
+    if kind not in target.crm_fields:
+        target.crm_fields[kind] = CustomFields(_names_in_schema(target, kind))
+    return target.crm_fields[kind]
+
+
+def _names_in_schema(target: TargetGong, kind: str) -> list[str] | None:
+    try:
+        return list(_read_schema(target, kind))
+    except MissingScope as error:
+        target.logger.warning(
+            "Whether the schema of %s has all columns is not checked, and Gong drops those that "
+            "it has not: %s",
+            kind,
+            error,
+        )
+    except SettingsError:
+        # The integration may be on its way.
+        if not target.is_dry_run:
+            raise
+    return None
+
+
+def _read_schema(target: TargetGong, kind: str) -> dict[str, dict[str, Any]]:
+    params = {"integrationId": target.crm_integration_id, "objectType": kind}
+    answer = target.client.request("GET", _SCHEMA, params=params)
+    fields = map(_sendable, (answer.get("objectTypeToSelectedFields") or {}).get(kind) or [])
+    return {field["uniqueName"]: field for field in fields}
+
+
+def _not_registered(integration_id: str, registered: str) -> str:
+    return f"integrationId {integration_id} is not the one that is registered, {registered}"
 
 
 class CrmIntegrations(GongSink):
@@ -39,6 +121,7 @@ class CrmIntegrations(GongSink):
     scope = "api:crm:integration:register"
     deletes = True
     local_fields = ("integrationId",)
+    needs = ("ownerEmail", "name")
     fields = (
         Field("integrationId", ID),
         Field("ownerEmail"),
@@ -52,9 +135,7 @@ class CrmIntegrations(GongSink):
     @override
     def check(self, write: Write) -> Iterable[str]:
         if not write.deletes:
-            for name in ("ownerEmail", "name"):
-                if not write.body.get(name):
-                    yield f"{name} is required"
+            yield from self.missing(write)
 
     @override
     def action(self, write: Write, done: Row | None) -> str:
@@ -64,13 +145,14 @@ class CrmIntegrations(GongSink):
     def send(self, write: Write, row: Row, done: Row | None) -> dict[str, Any]:
         self._target.forget_crm_integration()
         if write.deletes:
-            return self._delete(row)
+            return self._delete(write, row)
         try:
             answer = self.client.request("PUT", _INTEGRATIONS, body=write.body)
         except Refused as error:
             there = self._registered() if error.status == 409 else None
             if there is None or any(there.get(name) != write.body[name] for name in write.body):
                 raise
+            _check_meant(write, there)
             return {"integrationId": str(there["integrationId"]), "existed": True}
         return {
             "integrationId": str(answer.get("integrationId")),
@@ -81,10 +163,11 @@ class CrmIntegrations(GongSink):
         found = self.client.request("GET", _INTEGRATIONS).get("integrations") or []
         return found[0] if found else None
 
-    def _delete(self, row: Row) -> dict[str, Any]:
+    def _delete(self, write: Write, row: Row) -> dict[str, Any]:
         there = self._registered()
         if there is None:
             return {"existed": False}
+        _check_meant(write, there)
         # The same id for the same deletion, should its answer be lost.
         request_id = f"delete-{row.id}-{row.hash[:16]}"
         params = {"integrationId": str(there["integrationId"]), "clientRequestId": request_id}
@@ -95,6 +178,17 @@ class CrmIntegrations(GongSink):
                 raise
             return {"clientRequestId": request_id, "requestId": error.request_id}
         return {"clientRequestId": request_id, "requestId": answer.get("requestId")}
+
+
+def _check_meant(write: Write, there: dict[str, Any]) -> None:
+    """That a record is about the integration that there is."""
+    meant, registered = write.local.get("integrationId"), str(there["integrationId"])
+    if meant and meant != registered:
+        raise Rejected(_not_registered(meant, registered))
+    name = write.body.get("name")
+    if name and name != there.get("name"):
+        msg = f"name {name!r} is not the one that is registered, {there.get('name')!r}"
+        raise Rejected(msg)
 
 
 class CrmEntitySchemas(GongBatchSink):
@@ -108,16 +202,20 @@ class CrmEntitySchemas(GongBatchSink):
     most = 5000
     local_fields = ("objectType", "integrationId")
     fields = (
-        Field("objectType", required=True, choices=("ACCOUNT", "CONTACT", "DEAL", "LEAD")),
+        Field("objectType", required=True, choices=_SCHEMA_TYPES),
         Field("integrationId", ID),
         Field("uniqueName", required=True),
         Field("label", required=True),
         Field("type", required=True, choices=_TYPES),
         Field("lastModified", INSTANT),
         Field("isDeleted", FLAG),
-        Field("referenceTo", choices=("ACCOUNT", "CONTACT", "DEAL", "LEAD", "USER")),
+        Field("referenceTo", choices=(*_SCHEMA_TYPES, "USER")),
         Field("orderedValueList", many=True),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._values: dict[tuple[str, str], list[str]] = {}
 
     @override
     def key(self, body: dict[str, Any]) -> str:
@@ -139,46 +237,95 @@ class CrmEntitySchemas(GongBatchSink):
 
     @override
     def action(self, write: Write) -> str:
-        return "delete" if write.deletes else "set"
+        return "delete" if write.deletes or write.body.get("isDeleted") else "set"
+
+    @override
+    def understand(self, record: dict[str, Any]) -> Write:
+        write = super().understand(record)
+        values = write.body.get("orderedValueList")
+        if values:
+            # Kept even if the record was sent before: Gong does not always tell them.
+            self._values[write.local["objectType"], write.body["uniqueName"]] = values
+        return write
+
+    @override
+    def would(self, action: str, write: Write) -> None:
+        super().would(action, write)
+        kind = write.local["objectType"]
+        fields = self._target.crm_fields.setdefault(
+            kind, CustomFields(_names_in_schema(self._target, kind))
+        )
+        fields.add(write.body["uniqueName"])
 
     @override
     def send_all(self, writes: Sequence[Write], rows: Sequence[Row]) -> None:
         kind = writes[0].local["objectType"]
+        self._target.crm_fields.pop(kind, None)
         try:
-            params = {"integrationId": self._target.crm_integration_id, "objectType": kind}
-            held = self.client.request("GET", _SCHEMA, params=params)
-            fields = (held.get("objectTypeToSelectedFields") or {}).get(kind) or []
-            whole = {f.get("uniqueName") or f.get("name"): _sendable(f) for f in fields}
-            kept = self._without_data_loss(writes, rows, whole)
-            for write, _ in kept:
-                field = {**write.body, **({"isDeleted": True} if write.deletes else {})}
-                whole[write.body["uniqueName"]] = field
-            if not kept:
-                return
+            integration_id = self._target.crm_integration_id
+            held = _read_schema(self._target, kind)
+        except GongError as error:
+            self.settle_failures(rows, error)
+            return
+        kept, refused = [], []
+        for write, row in zip(writes, rows, strict=True):
+            fault = self._fault(write, integration_id, held)
+            if fault:
+                refused.append((row, fault))
+            else:
+                kept.append((write, row))
+        try:
+            if kept:
+                self._send_whole(kind, kept, held)
+        finally:
+            self.settle_refused(refused)
+
+    def _fault(
+        self, write: Write, integration_id: str, held: dict[str, dict[str, Any]]
+    ) -> str | None:
+        """What keeps a field from being sent: it is meant for another place, or drops data."""
+        meant = write.local.get("integrationId")
+        if meant and meant != integration_id:
+            return _not_registered(meant, integration_id)
+        before = held.get(write.body["uniqueName"], {}).get("type")
+        may_destroy = self.stream in self.config["allow_destructive"]
+        if before and before != write.body["type"] and not may_destroy:
+            return (
+                f"type would change from {before} to {write.body['type']}, which drops the "
+                f"field's data; refused unless allow_destructive has {self.stream}"
+            )
+        return None
+
+    def _send_whole(
+        self, kind: str, kept: Sequence[tuple[Write, Row]], held: dict[str, dict[str, Any]]
+    ) -> None:
+        whole = dict(held)
+        for write, _ in kept:
+            field = {name: _without_milliseconds(value) for name, value in write.body.items()}
+            gone = {"isDeleted": True} if write.deletes else {}
+            whole[write.body["uniqueName"]] = {**field, **gone}
+        untold = []
+        for name, field in whole.items():
+            if field.get("type") == "PICKLIST" and not field.get("orderedValueList"):
+                values = self._values.get((kind, name))
+                untold += [] if values or field.get("isDeleted") else [name]
+                whole[name] = {**field, **({"orderedValueList": values} if values else {})}
+        rows = [row for _, row in kept]
+        if untold:
+            text = (
+                f"the schema of {kind} must be sent whole, and Gong does not tell the values of "
+                f"the picklist {', '.join(untold)}; send a record of it with its orderedValueList "
+                "before this one"
+            )
+            self.settle_refused([(row, text) for row in rows])
+            return
+        params = {"integrationId": self._target.crm_integration_id, "objectType": kind}
+        try:
             answer = self.client.request("POST", _SCHEMA, params=params, body=list(whole.values()))
         except GongError as error:
             self.settle_failures(rows, error)
             return
-        self.settle([row for _, row in kept], requestId=answer.get("requestId"))
-
-    def _without_data_loss(
-        self, writes: Sequence[Write], rows: Sequence[Row], held: dict[str, dict[str, Any]]
-    ) -> list[tuple[Write, Row]]:
-        """Those that drop no data; the others are refused unless that is allowed."""
-        kept = []
-        may_destroy = self.stream in self.config["allow_destructive"]
-        for write, row in zip(writes, rows, strict=True):
-            before = held.get(write.body["uniqueName"], {}).get("type")
-            if before and before != write.body["type"] and not may_destroy:
-                text = (
-                    f"type would change from {before} to {write.body['type']}, which drops the "
-                    f"field's data; refused unless allow_destructive has {self.stream}"
-                )
-                self.ledger.failed(row, text)
-                self._target.fail(f"{self.stream} {write.key}: {text}")
-            else:
-                kept.append((write, row))
-        return kept
+        self.settle(rows, requestId=answer.get("requestId"))
 
 
 class CrmObjects(Writing):
@@ -198,6 +345,7 @@ class CrmObjects(Writing):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._upload: CrmUpload | None = None
+        self._earlier = EarlierUploads(self._target, self.stream)
 
     @override
     def key(self, body: dict[str, Any]) -> str:
@@ -206,25 +354,66 @@ class CrmObjects(Writing):
     @override
     def take_extra(self, understood: Understood) -> None:
         # Columns beyond Gong's own are custom fields of the schema.
-        understood.body.update({name: _plain(value) for name, value in understood.extra.items()})
+        for column, value in understood.extra.items():
+            name = self._custom_field(column)
+            if name is not None:
+                understood.body[name] = _plain(value)
+            elif self.config["extra_columns"] != "ignore":
+                understood.problems.append(self._no_field(column))
+            elif column not in self._warned_of:
+                self._warned_of.add(column)
+                self.logger.warning("%s: %s; ignored", self.stream, self._no_field(column))
+
+    def _custom_field(self, column: str) -> str | None:
+        try:
+            return custom_fields(self._target, self.object_type).find(column)
+        except GongError as error:
+            raise RunStopped(error) from error
+
+    def _no_field(self, column: str) -> str:
+        if self.object_type not in _SCHEMA_TYPES:
+            return f"Gong has no field {column} for it"
+        return (
+            f"the schema of {self.object_type} in Gong has no field {column}; send a record of "
+            "crm_entity_schemas first"
+        )
 
     @override
     def check(self, write: Write) -> Iterable[str]:
         if write.key and not _OBJECT_ID.fullmatch(write.key):
             yield "objectId may have letters, digits and -, 64 at most, or be an e-mail address"
+        for name, value in write.body.items():
+            if any(_is_no_number(one) for one in (value if isinstance(value, list) else [value])):
+                yield f"{name} must be a number, not {value}"
+        if not write.deletes and not write.body.get("isDeleted"):
+            yield from self.missing(write)
+        is_allowed = self.stream in self.config["allow_destructive"]
+        if write.body.get("isDeleted") and not write.deletes and not is_allowed:
+            yield f"isDeleted deletes, which is refused unless allow_destructive has {self.stream}"
 
     @override
     def understand(self, record: dict[str, Any]) -> Write:
         deleted_at = record.get("_sdc_deleted_at")
         if deleted_at and self.object_type != "STAGE":
-            names = {name.replace("_", "").lower() for name, value in record.items() if value}
+            names = {plain(name) for name, value in record.items() if value}
             if "modifieddate" not in names:
                 record = {**record, "modifiedDate": deleted_at}
         write = super().understand(record)
         body = {name: _without_milliseconds(value) for name, value in write.body.items()}
-        if write.deletes:
-            body["isDeleted"] = True
-        return Write(write.key, body, deletes=write.deletes)
+        if write.deletes or body.get("isDeleted"):
+            return Write(write.key, {**body, "isDeleted": True}, deletes=True)
+        return Write(write.key, {**self._emptied(record), **body})
+
+    def _emptied(self, record: dict[str, Any]) -> dict[str, None]:
+        """Fields that a record gives as null, which empties them."""
+        declared = {plain(field.name): field.name for field in self.fields}
+        empty: dict[str, None] = {}
+        for column, value in record.items():
+            if value is None and not column.startswith("_sdc_"):
+                name = declared.get(plain(column)) or self._custom_field(column)
+                if name and name != "isDeleted":
+                    empty[name] = None
+        return empty
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
@@ -241,6 +430,11 @@ class CrmObjects(Writing):
             return
         if last is not None and last.status == PENDING and last.hash == write.hash:
             return
+        if last is not None and last.status == IN_DOUBT and self._earlier.took(last):
+            last = self.ledger.done(last)
+            self._target.tally.done += 1
+            if last.hash == write.hash:
+                return
         line = json.dumps(write.body, ensure_ascii=False, default=float).encode() + b"\n"
         upload = self._upload
         # Gong takes one version of an object in a file.
@@ -259,6 +453,7 @@ class CrmObjects(Writing):
 
     @override
     def process_batch(self, context: dict[str, Any]) -> None:
+        self._target.drain_streams(CrmEntitySchemas)
         # The SDK drains in the order in which streams came.
         self._target.drain_crm(self.order)
 
@@ -276,6 +471,7 @@ class CrmBusinessUsers(CrmObjects):
     summary = "A CRM user, matched with Gong's by e-mail address"
     object_type = "BUSINESS_USER"
     order = 0
+    needs = ("emailAddress",)
     fields = (
         Field("objectId", ID, required=True),
         Field("modifiedDate", INSTANT, required=True),
@@ -283,13 +479,6 @@ class CrmBusinessUsers(CrmObjects):
         Field("url"),
         Field("emailAddress"),
     )
-
-    @override
-    def check(self, write: Write) -> Iterable[str]:
-        yield from super().check(write)
-        is_gone = write.deletes or write.body.get("isDeleted")
-        if not is_gone and not write.body.get("emailAddress"):
-            yield "emailAddress is required"
 
 
 class CrmStages(CrmObjects):
@@ -299,9 +488,10 @@ class CrmStages(CrmObjects):
     summary = "A stage that deals go through"
     object_type = "STAGE"
     order = 1
+    needs = ("name",)
     fields = (
         Field("objectId", ID, required=True),
-        Field("name", required=True),
+        Field("name"),
         Field("isActive", FLAG),
         Field("sortOrder", WHOLE),
         Field("modifiedDate", INSTANT),
@@ -374,15 +564,19 @@ class CrmDeals(CrmObjects):
         Field("ownerId", ID),
         Field("name"),
         Field("createdDate", INSTANT),
-        Field("closeDate", INSTANT),
+        Field("closeDate", DAY_OR_INSTANT),
         Field("status", choices=("OPEN", "WON", "LOST")),
         Field("stage", ID),
         Field("amount", NUMBER),
     )
 
 
+def _is_no_number(value: Any) -> bool:
+    return isinstance(value, (float, Decimal)) and not math.isfinite(value)
+
+
 def _plain(value: Any) -> Any:
-    return float(value) if type(value).__name__ == "Decimal" else value
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _without_milliseconds(value: Any) -> Any:
@@ -394,5 +588,5 @@ def _without_milliseconds(value: Any) -> Any:
 def _sendable(field: dict[str, Any]) -> dict[str, Any]:
     """A field of the schema as Gong told it, so that it can be sent back."""
     name = field.get("uniqueName") or field.get("name")
-    told = {k: v for k, v in field.items() if v is not None and k != "name"}
+    told = {k: _without_milliseconds(v) for k, v in field.items() if v is not None and k != "name"}
     return {**told, "uniqueName": name}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from typing_extensions import override
 
+from gong_api.command import RunStopped
 from gong_api.errors import GongError, Refused
-from target_gong.fields import FLAG, ID, INSTANT, WHOLE, Field
+from target_gong.fields import FLAG, ID, ID_IN_PATH, INSTANT, WHOLE, Field
 from target_gong.ledger import content_hash
-from target_gong.sink import GongBatchSink, GongSink, Write
+from target_gong.sink import GongBatchSink, GongSink, Write, is_of_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,9 +30,10 @@ class Tasks(GongSink):
     operations = "PATCH /v2/tasks/{taskId}"
     scope = "api:tasks:write"
     local_fields = ("taskId", "id")
+    needs = (("taskId", "id"),)
     fields = (
-        Field("taskId", ID),
-        Field("id", ID),
+        Field("taskId", ID_IN_PATH),
+        Field("id", ID_IN_PATH),
         Field("userId", ID, required=True),
         Field("status", choices=("OPEN", "DONE", "DISMISSED")),
         Field("dueDate", INSTANT),
@@ -43,8 +46,7 @@ class Tasks(GongSink):
 
     @override
     def check(self, write: Write) -> Iterable[str]:
-        if not write.key:
-            yield "taskId is required"
+        yield from self.missing(write)
 
     @override
     def action(self, write: Write, done: Row | None) -> str:
@@ -52,7 +54,7 @@ class Tasks(GongSink):
 
     @override
     def send(self, write: Write, row: Row, done: Row | None) -> dict[str, Any]:
-        answer = self.client.request("PATCH", f"/v2/tasks/{write.key}", body=write.body)
+        answer = self.client.request("PATCH", f"/v2/tasks/{quote(write.key)}", body=write.body)
         return {"requestId": answer.get("requestId")}
 
 
@@ -105,15 +107,17 @@ class FlowAssignments(GongBatchSink):
     @override
     def is_settled(self, write: Write, last: Row | None) -> bool:
         # A prospect that was taken out of the flow since may be put into it again.
-        prospect = write.body["crmProspectId"]
-        since = [
-            out.id
-            for key in (write.key, prospect, last.answer.get("flowInstanceId") if last else None)
-            if key and (out := self.ledger.last_done("flow_unassignments", str(key)))
-        ]
-        if last is not None and any(row_id > last.id for row_id in since):
-            return False
+        if last is not None:
+            instance = last.answer.get("flowInstanceId")
+            for key in (write.key, write.body["crmProspectId"], instance):
+                if key and self.ledger.done_since(last, "flow_unassignments", str(key)):
+                    return False
         return super().is_settled(write, last)
+
+    @override
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+        self._target.drain_streams(FlowUnassignments)
+        super().process_record(record, context)
 
     @override
     def resolve_all(self, writes: Sequence[Write]) -> dict[str, dict[str, Any]]:
@@ -143,18 +147,16 @@ class FlowAssignments(GongBatchSink):
         request_id = answer.get("requestId")
         refused = {str(n.get("crmProspectId")): n for n in answer.get("prospectsNotAssigned") or []}
         assigned = {str(a.get("crmProspectId")): a for a in answer.get("prospectsAssigned") or []}
+        failures = []
         for write, row in zip(writes, rows, strict=True):
             prospect = write.body["crmProspectId"]
             if prospect in refused:
-                said = refused[prospect]
-                text = (
-                    f"Gong did not assign it: {said.get('errorMessage')} ({said.get('errorCode')})"
-                )
-                self.ledger.failed(row, text)
-                self._target.fail(f"{self.stream} {write.key}: {text}")
+                said, code = (refused[prospect].get(n) for n in ("errorMessage", "errorCode"))
+                failures.append((row, f"Gong did not assign it: {said} ({code})"))
             else:
                 instance = assigned.get(prospect, {}).get("flowInstanceId")
                 self.settle([row], requestId=request_id, flowInstanceId=instance)
+        self.settle_refused(failures)
 
 
 class FlowUnassignments(GongBatchSink):
@@ -164,6 +166,7 @@ class FlowUnassignments(GongBatchSink):
     summary = "A prospect to be taken out of a flow (`flowId`) or all, or a `flowInstanceId`"
     operations = "POST /v2/flows/prospects/unassign-flows-by-crm-id, …-by-instance-id"
     scope = "api:flows:write"
+    needs = (("crmProspectId", "flowInstanceId"),)
     fields = (
         Field("crmProspectId", ID),
         Field("flowId", ID),
@@ -179,8 +182,7 @@ class FlowUnassignments(GongBatchSink):
 
     @override
     def check(self, write: Write) -> Iterable[str]:
-        if not write.body.get("flowInstanceId") and not write.body.get("crmProspectId"):
-            yield "crmProspectId or flowInstanceId is required"
+        yield from self.missing(write)
 
     @override
     def group(self, write: Write) -> Any:
@@ -194,27 +196,46 @@ class FlowUnassignments(GongBatchSink):
     @override
     def is_settled(self, write: Write, last: Row | None) -> bool:
         # A prospect that was put into the flow since may be taken out again.
-        again = self.ledger.last_done("flow_assignments", write.key)
-        if last is not None and again is not None and again.id > last.id:
+        if last is not None and self._is_in_again(write, last):
             return False
         return super().is_settled(write, last)
+
+    def _is_in_again(self, write: Write, last: Row) -> bool:
+        body = write.body
+        if body.get("flowInstanceId"):
+            return self.ledger.assigned_since(last, instance=body["flowInstanceId"])
+        if body.get("flowId"):
+            return self.ledger.done_since(last, "flow_assignments", write.key)
+        return self.ledger.assigned_since(last, prospect=body["crmProspectId"])
+
+    @override
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+        self._target.drain_streams(FlowAssignments)
+        super().process_record(record, context)
 
     @override
     def send_all(self, writes: Sequence[Write], rows: Sequence[Row]) -> None:
         if writes[0].body.get("flowInstanceId"):
-            self._by_instance(writes, rows)
+            self.settle_refused(self._by_instance(writes, rows))
             return
-        for write, row in zip(writes, rows, strict=True):
+        for number, (write, row) in enumerate(zip(writes, rows, strict=True), start=1):
             path = f"{_PROSPECTS}/unassign-flows-by-crm-id"
             try:
                 answer = self.client.request("POST", path, body=write.body)
             except GongError as error:
-                self.settle_failures([row], error)
+                try:
+                    self.settle_failures([row], error)
+                except RunStopped:
+                    with self.ledger.transaction():
+                        for unsent in rows[number:]:
+                            self.ledger.failed(unsent, f"was not sent, since {row.key} failed")
+                    raise
             else:
                 gone = answer.get("unassignedFlowInstanceIds")
                 self.settle([row], requestId=answer.get("requestId"), flowInstanceIds=gone)
 
-    def _by_instance(self, writes: Sequence[Write], rows: Sequence[Row]) -> None:
+    def _by_instance(self, writes: Sequence[Write], rows: Sequence[Row]) -> list[tuple[Row, str]]:
+        """Take instances out; those that Gong refuses, with its words."""
         body: dict[str, Any] = {"flowInstanceIds": [w.body["flowInstanceId"] for w in writes]}
         if writes[0].body.get("unassignedByUserEmail"):
             body["unassignedByUserEmail"] = writes[0].body["unassignedByUserEmail"]
@@ -225,11 +246,13 @@ class FlowUnassignments(GongBatchSink):
             # One that Gong does not know fails them all: find it.
             if any(_UNKNOWN_INSTANCE in text for text in error.texts) and len(writes) > 1:
                 half = len(writes) // 2
-                self._by_instance(writes[:half], rows[:half])
-                self._by_instance(writes[half:], rows[half:])
-                return
+                first = self._by_instance(writes[:half], rows[:half])
+                return [*first, *self._by_instance(writes[half:], rows[half:])]
+            if is_of_record(error):
+                return [(row, str(error)) for row in rows]
             self.settle_failures(rows, error)
         except GongError as error:
             self.settle_failures(rows, error)
         else:
             self.settle(rows, requestId=answer.get("requestId"))
+        return []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 from gong_api.errors import Refused
-from target_gong.fields import ID, INSTANT, WHOLE, Field
+from target_gong.fields import ID, INSTANT, WHOLE, Field, in_utc
 from target_gong.ledger import content_hash
 from target_gong.sink import GongSink, Write
 from target_gong.sinks.calls import context_fields
@@ -86,10 +86,17 @@ class Event(GongSink):
     @override
     def understand(self, record: dict[str, Any]) -> Write:
         write = super().understand(record)
-        if write.key:
-            return write
-        # A stable id: the same record is the same event, however often it comes.
-        body = {**write.body, "eventId": content_hash(write.body)[:32]}
+        times = {
+            field.name: in_utc(write.body[field.name])
+            for field in self.fields
+            if field.kind == INSTANT and field.name in write.body
+        }
+        body = {**write.body, **times}
+        if not write.key:
+            # A stable id: the same record is the same event, however often it comes. What the
+            # source tells its records apart by may be a column that Gong has no field for.
+            source = {name: str(record[name]) for name in self.key_properties}
+            body["eventId"] = content_hash([body, source])[:32]
         return Write(body["eventId"], body)
 
     @override

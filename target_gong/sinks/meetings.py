@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from typing_extensions import override
 
 from gong_api.errors import NotFound
-from target_gong.fields import ID, INSTANT, Field
+from target_gong.fields import ID, ID_IN_PATH, INSTANT, Field, in_utc
 from target_gong.ledger import content_hash
 from target_gong.sink import GongSink, Rejected, Unresolved, Write
 
@@ -32,7 +33,7 @@ class Meetings(GongSink):
     deletes = True
     local_fields = ("meetingId",)
     fields = (
-        Field("meetingId", ID),
+        Field("meetingId", ID_IN_PATH),
         Field("externalId", ID),
         Field("organizerEmail", required=True),
         Field("startTime", INSTANT),
@@ -56,8 +57,11 @@ class Meetings(GongSink):
         known = body.get("externalId") or body.get("meetingId")
         if known:
             return str(known)
-        names = ("organizerEmail", "startTime", "title")
-        return content_hash([body.get(name) for name in names])[:32]
+        # Deleting one, or sending it again, takes the same fields.
+        times = [in_utc(body[name]) for name in ("startTime", "endTime") if name in body]
+        invitees = sorted(str(who.get("email")).lower() for who in body.get("invitees") or [])
+        named = [body.get("organizerEmail"), body.get("title"), times, invitees]
+        return content_hash(named)[:32]
 
     @override
     def check(self, write: Write) -> Iterable[str]:
@@ -66,6 +70,9 @@ class Meetings(GongSink):
         for name in ("startTime", "endTime", "invitees"):
             if not write.body.get(name):
                 yield f"{name} is required"
+        start, end = (write.body.get(name) for name in ("startTime", "endTime"))
+        if start and end and in_utc(end) <= in_utc(start):
+            yield "endTime must be after startTime"
 
     @override
     def action(self, write: Write, done: Row | None) -> str:
@@ -78,8 +85,13 @@ class Meetings(GongSink):
         meeting_id = self._known_id(write, done)
         if write.deletes:
             return self._delete(write, meeting_id)
+        if not meeting_id and done is not None and done.action != "delete":
+            msg = "it is there, but the ledger does not know its id: give its meetingId"
+            raise Rejected(msg)
         if meeting_id:
-            answer = self.client.request("PUT", f"{_PATH}/{meeting_id}", body=write.body)
+            answer = self.client.request(
+                "PUT", f"{_PATH}/{quote(meeting_id, safe='')}", body=write.body
+            )
         else:
             answer = self.client.request("POST", _PATH, body=write.body, repeatable=False)
         return {
@@ -92,10 +104,7 @@ class Meetings(GongSink):
     @override
     def resolve(self, write: Write, row: Row) -> dict[str, Any] | None:
         if row.action == "create":
-            msg = (
-                "Gong may have created it, and has no way to look a meeting up; if it is not "
-                "there, delete its row from the ledger and run again"
-            )
+            msg = "Gong may have created it, and has no way to look a meeting up"
             raise Unresolved(msg)
         return None
 
@@ -111,7 +120,9 @@ class Meetings(GongSink):
             raise Rejected(msg)
         body = {"organizerEmail": write.body["organizerEmail"]}
         try:
-            answer = self.client.request("DELETE", f"{_PATH}/{meeting_id}", body=body)
+            answer = self.client.request(
+                "DELETE", f"{_PATH}/{quote(meeting_id, safe='')}", body=body
+            )
         except NotFound as error:
             # Deleted before, by an earlier try or by somebody else.
             return {"meetingId": meeting_id, "requestId": error.request_id}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import msgspec
 from typing_extensions import override
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _REPEATABLE = {"GET", "PUT", "DELETE"}
 _OURS = {"authorization", "host", "content-length", "content-type", "cookie"}
+
+# By which some servers take another method than the request's.
+_OVERRIDES = {"x-http-method-override", "x-http-method", "x-method-override"}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"(?! )[\t\x20-\x7e\xa0-\xff]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class Requests(GongSink):
@@ -58,18 +66,27 @@ class Requests(GongSink):
         for name in ("params", "headers", "form", "files"):
             if body.get(name) is not None and not isinstance(body[name], dict):
                 yield f"{name} must be an object"
-        taken = [n for n in body.get("headers") or {} if str(n).lower() in _OURS]
+        headers = body["headers"] if isinstance(body.get("headers"), dict) else {}
+        taken = [n for n in headers if n.lower() in _OURS or n.lower() in _OVERRIDES]
         if taken:
-            yield f"headers must not have {', '.join(map(str, taken))}"
+            yield f"headers must not have {', '.join(taken)}"
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(str(value)):
+                yield f"headers must be single lines of Latin letters, not that of {name!r}"
         if body.get("body") is not None and (body.get("form") or body.get("files")):
             yield "body excludes form and files"
-        is_destructive = body.get("method") == "DELETE" or "/erase-data" in path
-        if is_destructive and self.stream not in self.config["allow_destructive"]:
+        if _CONTROL.search(path):
+            yield "path must not have control characters"
+        if _destroys(body, path) and self.stream not in self.config["allow_destructive"]:
             yield "deletes, which is refused unless allow_destructive has requests"
 
     @override
     def action(self, write: Write, done: Row | None) -> str:
         return str(write.body["method"])
+
+    @override
+    def look(self, write: Write) -> None:
+        self._content(write.body)
 
     @override
     def send(self, write: Write, row: Row, done: Row | None) -> dict[str, Any]:
@@ -87,10 +104,7 @@ class Requests(GongSink):
     @override
     def resolve(self, write: Write, row: Row) -> dict[str, Any] | None:
         if write.body["method"] not in _REPEATABLE:
-            msg = (
-                "Gong may have acted on it, and nothing tells; if it has not, delete its row from "
-                "the ledger and run again"
-            )
+            msg = "Gong may have acted on it, and nothing tells"
             raise Unresolved(msg)
         return None
 
@@ -109,6 +123,22 @@ class Requests(GongSink):
             encoded = Content(urlencode(body["form"]), "application/x-www-form-urlencoded")
             return lambda: encoded
         if body.get("body") is not None:
-            plain = msgspec.json.encode(body["body"], enc_hook=float)
+            plain = _encoder.encode(body["body"])
             return lambda: Content(plain, "application/json")
         return None
+
+
+def _destroys(body: dict[str, Any], path: str) -> bool:
+    """Whether a request deletes or erases, however its path is written."""
+    if body.get("method") == "DELETE":
+        return True
+    place = path.partition("?")[0]
+    while (plainer := unquote(place)) != place:
+        place = plainer
+    place = place.lower()
+    if "erase-data" in place:
+        return True
+    fields = body.get("body")
+    fields = fields if isinstance(fields, list) else [fields]
+    marked = any(isinstance(one, dict) and one.get("isDeleted") for one in fields)
+    return marked and "entity-schema" in place

@@ -94,7 +94,7 @@ def test_lines_that_gong_refuses_are_named_by_their_object(sandbox, tmp_path, ba
     failed = {row.key for row in receipts(tmp_path) if row.status == "failed"}
     assert failed == {f"a-{number}" for number in bad}
     assert all("url" in row.error for row in receipts(tmp_path) if row.status == "failed")
-    assert len(uploads(sandbox)) <= 1 + len(bad) // 20
+    assert len(uploads(sandbox)) <= 1 + len(bad) // 16
 
 
 def test_deletes_come_from_the_mark_of_the_source(sandbox, tmp_path):

@@ -290,8 +290,6 @@ def test_assigned_taken_out_and_assigned_again(sandbox, tmp_path):
 def test_a_lost_assignment_is_looked_up(sandbox, tmp_path):
     record = record_of("flow_assignments", sandbox)
     sandbox.faults.next("reset-after", path="/v2/flows/prospects/assign")
-    with pytest.raises(RunStopped, match="Gong may or may not"):
-        run_target(settings(sandbox, tmp_path), messages("flow_assignments", [record]))
     target = run_target(settings(sandbox, tmp_path), messages("flow_assignments", [record]))
     assert target.tally.done == 1
     assert receipts(tmp_path)[0].answer["flowInstanceId"]
@@ -378,3 +376,31 @@ def test_a_meeting_that_cannot_be_made_says_what_to_mend(sandbox, tmp_path):
         run_target(settings(sandbox, tmp_path), messages("meetings", [record]))
     assert closed["userFacingError"].rstrip(".") in str(stopped.value)
     assert f"See {closed['fixUrl']}" in str(stopped.value)
+
+
+def test_events_are_told_apart_by_what_the_source_tells_them_by(sandbox, tmp_path):
+    records = [event(id=number) for number in (1, 2, 2)]
+    moved = event(id=1, event_timestamp="2026-06-14T11:00:00+02:00")
+    lines = messages("custom_action_events", [*records, moved])
+    lines[0]["key_properties"] = ["id"]
+    target = run_target(settings(sandbox, tmp_path), lines)
+    assert (target.tally.done, target.tally.known) == (2, 2)
+
+
+def test_meetings_without_an_id_are_told_apart_by_all_that_makes_them(sandbox, tmp_path):
+    record = {**record_of("meetings", sandbox), "external_id": None}
+    other = {**record, "invitees": [{"email": "bob@example.com"}]}
+    longer = {**record, "end_time": "2026-07-01T12:00:00Z"}
+    moved = {**record, "start_time": "2026-07-01T12:00:00+02:00"}
+    lines = messages("meetings", [record, other, longer, record])
+    target = run_target(settings(sandbox, tmp_path), lines)
+    assert (target.tally.done, target.tally.known) == (3, 1)
+    run_target(settings(sandbox, tmp_path), messages("meetings", [moved]))
+    assert [row.action for row in receipts(tmp_path)] == ["create"] * 3 + ["update"]
+
+
+def test_a_meeting_ends_after_it_starts(sandbox, tmp_path):
+    record = {**record_of("meetings", sandbox), "end_time": "2026-07-01T11:00:00+02:00"}
+    with pytest.raises(RunStopped, match="endTime must be after startTime"):
+        run_target(settings(sandbox, tmp_path), messages("meetings", [record]))
+    assert sandbox.requests == []

@@ -65,7 +65,7 @@ def test_the_command_writes_states_and_receipts(sandbox, user, tmp_path):
     done = target_gong(tmp_path, config, messages("calls", [call(user)], state_every=1))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {"bookmarks": {"calls": 1}}
-    assert "1 sent; 1 requests, 0 of them retries" in done.stderr
+    assert "1 sent; 1 request, 0 of them retries" in done.stderr
     printed = target_gong(tmp_path, config, (), "--receipts", "jsonl").stdout
     (row,) = map(json.loads, printed.splitlines())
     assert row["clientUniqueId"] == "c-1"
@@ -86,7 +86,7 @@ def test_failures_end_in_a_line_and_exit_code_1(sandbox, user, tmp_path):
     assert "Traceback" not in done.stderr
     skipped = target_gong(tmp_path, settings(sandbox, tmp_path, on_error="skip"), lines)
     assert skipped.returncode == 1
-    assert "1 records failed" in skipped.stderr.splitlines()[-1]
+    assert "1 record failed" in skipped.stderr.splitlines()[-1]
 
 
 def test_a_budget_ends_the_run_cleanly(sandbox, user, tmp_path):

@@ -1,0 +1,93 @@
+"""The records that docs/writing.md shows: complete, and taken by Gong."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from target_gong.sinks import SINKS
+from tests.answering_server import request_faults, template_of
+from tests.gong_document import document
+from tests.target.target_run import company, receipts, run_target, settings
+from tests.target.test_every_stream import flow_and_prospects, task_of
+
+TEXT = (Path(__file__).parents[2] / "docs" / "writing.md").read_text(encoding="utf-8")
+SHOWN = {
+    *(name for name in SINKS if name.startswith(("crm_", "flow_"))),
+    *("tasks", "digital_interactions", "requests"),
+}
+
+
+def examples():
+    found = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
+    return [one for one in found if one.get("stream") in SHOWN]
+
+
+@pytest.fixture
+def sandbox():
+    with company(calls=30, days=20) as found:
+        found.company.crm.queued = found.company.crm.processing = timedelta(0)
+        found.company.crm.disconnect()
+        yield found
+
+
+def in_this_company(sandbox, text):
+    """An example with ids that this company has, in place of those that are made up."""
+    email, flow, free = flow_and_prospects(sandbox)
+    task = task_of(sandbox)
+    ours = {
+        "0031Q00002FLOWAAA": free[0],
+        "0031Q00002FLOWBBB": free[1],
+        "7230519462780152000": flow,
+        "5120319462780154000": task["taskId"],
+        "234599484848423": task["userId"],
+        "ada@yourcompany.example": email,
+    }
+    for shown, real in ours.items():
+        assert shown in TEXT
+        text = text.replace(shown, str(real))
+    return text
+
+
+def test_there_is_an_example_of_each_stream():
+    assert sorted(one["stream"] for one in examples()) == sorted(SHOWN)
+    assert all(one["type"] == "RECORD" for one in examples())
+
+
+def test_gong_takes_the_examples_as_they_are(sandbox, tmp_path):
+    head = [{"type": "SCHEMA", "schema": {"properties": {}}, "key_properties": []}]
+    lines = [
+        line
+        for one in examples()
+        for line in (
+            {**head[0], "stream": one["stream"]},
+            in_this_company(sandbox, json.dumps(one)),
+        )
+    ]
+    target = run_target(settings(sandbox, tmp_path), lines)
+    assert target.tally.done == len(examples())
+    assert {row.status for row in receipts(tmp_path)} == {"done"}
+    faults = []
+    for entry in sandbox.requests:
+        # The raw request is to an operation that is newer than the document.
+        operations = document()["paths"].get(template_of(entry.path), {})
+        operation = operations.get(entry.method.lower())
+        if operation and "multipart/form-data" not in operation.get("requestBody", {}).get(
+            "content", {}
+        ):
+            query = {name: [value] for name, value in entry.query.items()}
+            faults += request_faults(operation, query, entry.body)
+    assert faults == []
+
+
+def test_the_objects_of_the_examples_refer_to_each_other(sandbox, tmp_path):
+    test_gong_takes_the_examples_as_they_are(sandbox, tmp_path)
+    crm, now = sandbox.company.crm, sandbox.clock.now()
+    deal = crm.objects("DEAL", ["d-1"], now=now)["d-1"]
+    assert crm.objects("ACCOUNT", ["a-1"], now=now)["a-1"]["Tier"] == "Gold"
+    assert deal["closeDate"] == "2026-07-31"
+    assert (deal["accountId"], deal["stage"]) == ("a-1", "s-1")
