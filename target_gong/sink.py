@@ -333,6 +333,18 @@ class GongBatchSink(Writing, BatchSink):
         """
         return {}
 
+    def settle_refused(self, refused: Sequence[tuple[Row, str]]) -> None:
+        """Write down which records of a request Gong refused, all of them before the run may end.
+
+        Raises:
+            RunStopped: `on_error` is `fail`.
+        """
+        with self.ledger.transaction():
+            for row, text in refused:
+                self.ledger.failed(row, text)
+        for row, text in refused:
+            self._target.fail(f"{self.stream} {row.key}: {text}")
+
     def action(self, write: Write) -> str:
         """What is done about a record."""
         raise NotImplementedError
@@ -408,18 +420,6 @@ class GongBatchSink(Writing, BatchSink):
             raise RunStopped(error) from error
         for row in rows:
             self._target.fail(f"{self.stream} {row.key}: {error}")
-
-    def settle_refused(self, refused: Sequence[tuple[Row, str]]) -> None:
-        """Write down which records of a request Gong refused, all of them before the run may end.
-
-        Raises:
-            RunStopped: `on_error` is `fail`.
-        """
-        with self.ledger.transaction():
-            for row, text in refused:
-                self.ledger.failed(row, text)
-        for row, text in refused:
-            self._target.fail(f"{self.stream} {row.key}: {text}")
 
 
 def is_of_record(error: GongError) -> bool:
