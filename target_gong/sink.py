@@ -428,6 +428,18 @@ class GongBatchSink(Writing, BatchSink):
         """
         return {}
 
+    def settle_refused(self, refused: Sequence[tuple[Row, str]]) -> None:
+        """Write down which records of a request Gong refused, all of them before the run may end.
+
+        Raises:
+            RunStopped: `on_error` is `fail`.
+        """
+        with self.ledger.transaction():
+            for row, text in refused:
+                self.ledger.failed(row, text)
+        for row, text in refused:
+            self._target.fail(f"{self.stream} {row.key}: {text}")
+
     def action(self, write: Write) -> str:
         """What is done about a record."""
         raise NotImplementedError
@@ -528,18 +540,6 @@ class GongBatchSink(Writing, BatchSink):
             raise RunStopped(error) from error
         for row in rows:
             self.fail(row.key, str(error))
-
-    def settle_refused(self, refused: Sequence[tuple[Row, str]]) -> None:
-        """Write down which records of a request Gong refused, all of them before the run may end.
-
-        Raises:
-            RunStopped: `on_error` is `fail`.
-        """
-        with self.ledger.transaction():
-            for row, text in refused:
-                self.ledger.failed(row, text)
-        for row, text in refused:
-            self._target.fail(f"{self.stream} {row.key}: {text}")
 
 
 def was_not_done(error: GongError) -> bool:

@@ -354,8 +354,11 @@ class CrmObjects(Writing):
     @override
     def take_extra(self, understood: Understood) -> None:
         # Columns beyond Gong's own are custom fields of the schema.
+        if not understood.extra:
+            return
+        custom = self._custom_fields()
         for column, value in understood.extra.items():
-            name = self._custom_field(column)
+            name = custom.find(column)
             if name is not None:
                 understood.body[name] = _plain(value)
             elif self.config["extra_columns"] != "ignore":
@@ -364,9 +367,9 @@ class CrmObjects(Writing):
                 self._warned_of.add(column)
                 self.logger.warning("%s: %s; ignored", self.stream, self._no_field(column))
 
-    def _custom_field(self, column: str) -> str | None:
+    def _custom_fields(self) -> CustomFields:
         try:
-            return custom_fields(self._target, self.object_type).find(column)
+            return custom_fields(self._target, self.object_type)
         except GongError as error:
             raise RunStopped(error) from error
 
@@ -406,14 +409,14 @@ class CrmObjects(Writing):
 
     def _emptied(self, record: dict[str, Any]) -> dict[str, None]:
         """Fields that a record gives as null, which empties them."""
+        columns = [c for c, value in record.items() if value is None and not c.startswith("_sdc_")]
         declared = {plain(field.name): field.name for field in self.fields}
-        empty: dict[str, None] = {}
-        for column, value in record.items():
-            if value is None and not column.startswith("_sdc_"):
-                name = declared.get(plain(column)) or self._custom_field(column)
-                if name and name != "isDeleted":
-                    empty[name] = None
-        return empty
+        known = [declared[plain(column)] for column in columns if plain(column) in declared]
+        others = [column for column in columns if plain(column) not in declared]
+        if others:
+            custom = self._custom_fields()
+            known += [name for column in others if (name := custom.find(column))]
+        return {name: None for name in known if name != "isDeleted"}
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
