@@ -435,7 +435,7 @@ class CrmObjects(Writing):
             return
         if last is not None and last.status == IN_DOUBT and self._earlier.took(last):
             last = self.ledger.done(last)
-            self._target.tally.done += 1
+            self.was_done(write.key)
             if last.hash == write.hash:
                 return
         line = json.dumps(write.body, ensure_ascii=False, default=float).encode() + b"\n"
