@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -142,7 +141,9 @@ def main(
             access_key=access_key,
             access_key_secret=access_key_secret,
         )
-        _stay_prompt()
+        # Searching what the company is made of for cycles would hold up requests.
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 1000)
         sandbox.run(ready=_announce)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
@@ -151,13 +152,6 @@ def main(
         raise click.ClickException(msg) from error
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
-
-
-def _stay_prompt() -> None:
-    """Arrivals are counted by the second: nothing may hold up the noting of one for long."""
-    sys.setswitchinterval(0.0005)
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 1000)
 
 
 def _announce(sandbox: Sandbox) -> None:
