@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 # Bytes of pages that wait to be read or are under way; what is wanted now comes beside them. With
 # slow answers it takes many pages to use each turn; without a limit, there is none to be lost.
 _MOST_HELD = 48 * 2**20
-_MOST_HELD_UNLIMITED = 16 * 2**20
+_MOST_HELD_UNLIMITED = 8 * 2**20
 # What is begun is fetched in this order.
 _NEXT, _AHEAD, _FOLLOWING = range(3)
 # So near to the end of the budget, what could not be finished is not begun.
