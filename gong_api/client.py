@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,6 +48,11 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 # An answer without a body, and how much of a list tells it from the next one.
 _NOTHING = b"{}"
 _BEGINNING = 4096
+
+# Escapes of JSON: those that stand, and half of a character alone, as a text cut in two has it.
+_ESCAPE = re.compile(
+    rb"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u]|\\u(?![dD][89a-fA-F]))|\\u[dD][89a-fA-F].."
+)
 
 _T = TypeVar("_T")
 
@@ -296,13 +302,27 @@ def _decode(response: requests.Response) -> dict[str, Any]:
     return _parsed(response, _decoder)
 
 
+def _decoded(content: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
+    """What some JSON holds; half of a character, which no UTF-8 has, becomes the sign for that."""
+    try:
+        return decoder.decode(content)
+    except msgspec.DecodeError:
+        mended = _ESCAPE.sub(lambda escape: escape[1] or rb"\ufffd", content)
+        if mended == content:
+            raise
+        return decoder.decode(mended)
+
+
 def _parsed(
     response: requests.Response, decoder: msgspec.json.Decoder[dict[str, Any]]
 ) -> dict[str, Any]:
     try:
-        return decoder.decode(_NOTHING if response.status_code == 204 else response.content)
+        return _decoded(_NOTHING if response.status_code == 204 else response.content, decoder)
     except msgspec.ValidationError as error:
         msg = f"{urlsplit(response.url).netloc} answered JSON that is not Gong's; check api_url"
+        raise Unreachable(msg) from error
+    except RecursionError as error:
+        msg = f"{urlsplit(response.url).netloc} answered JSON that is nested too deep to be read"
         raise Unreachable(msg) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         host = urlsplit(response.url).netloc
@@ -311,24 +331,44 @@ def _parsed(
         raise Transient(Unreachable(msg), looks_permanent=kind == "text/html") from error
 
 
-def _paging(member: msgspec.Raw | None) -> dict[str, Any]:
-    """The member `records` of an answer; what else may be there says nothing of pages."""
+class _Paging(msgspec.Struct):
+    """The member `records` of an answer."""
+
+    cursor: Any = None
+    totalRecords: Any = None  # noqa: N815
+
+
+_paging_decoder = msgspec.json.Decoder(_Paging)
+
+
+def _paging(operation: Operation, member: msgspec.Raw | None) -> tuple[int | None, str | None]:
+    """How many rows there are in all, and the cursor of the next page.
+
+    Raises:
+        MissingList: the cursor is none.
+    """
     try:
-        return {} if member is None else _decoder.decode(member)
+        told = _Paging() if member is None else _paging_decoder.decode(member)
     except msgspec.ValidationError:
-        return {}
+        # What else may be there says nothing of pages.
+        told = _Paging()
+    if told.cursor is not None and not isinstance(told.cursor, str):
+        msg = f"{operation} answered with a cursor that is no text; the pages behind it are missing"
+        raise MissingList(msg)
+    total = told.totalRecords
+    return (total if type(total) is int else None), told.cursor or None
 
 
 def _skim(operation: Operation, response: requests.Response) -> Sheet:
     """What the answer of a list says of itself; that it is JSON is certain then."""
     members = _parsed(response, _skimmer)
-    paging = _paging(members.get("records"))
+    total, cursor = _paging(operation, members.get("records"))
     rows = members.get(operation.records.partition(".")[0], b"")
     return Sheet(
         operation,
         response.content or _NOTHING,
-        total=paging.get("totalRecords"),
-        cursor=paging.get("cursor") or None,
+        total=total,
+        cursor=cursor,
         begins=bytes(memoryview(rows)[:_BEGINNING]),
     )
 
@@ -342,8 +382,8 @@ def read_sheet(sheet: Sheet) -> Page:
     """
     operation = sheet.operation
     try:
-        answer = _decoder.decode(sheet.content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        answer = _decoded(sheet.content, _decoder)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{operation} answered text that cannot be read: {error}; check api_url"
         raise Unreachable(msg) from error
     records: Any = answer
@@ -357,6 +397,9 @@ def read_sheet(sheet: Sheet) -> Page:
             raise MissingList(msg)
         msg = f"{operation} answered without its list of {operation.records}; check api_url"
         raise Unreachable(msg)
+    if records and not all(type(row) is dict for row in records):
+        msg = f"{operation} answered a list of {operation.records} with rows that are no objects"
+        raise MissingList(msg)
     return Page(records=records or [], total=sheet.total, cursor=sheet.cursor, answer=answer)
 
 

@@ -21,6 +21,7 @@ from typing_extensions import override
 from gong_api.command import RunStopped
 from gong_api.errors import GongError, NothingFound, Refused, ServerFault
 from tap_gong.cost import Cost
+from tap_gong.nested import Misshapen
 from tap_gong.reading import read
 from tap_gong.report import StreamReport
 from tap_gong.run import widens
@@ -191,6 +192,9 @@ class GongStream(Stream):
         try:
             self._tap.begin()
             for row in itertools.islice(self.records(), self.limit):
+                if self.report.failed:
+                    # A row before it could not be written. Others may be read along with it.
+                    continue
                 self.report.records += 1
                 yield row
         except GongError as error:
@@ -219,7 +223,7 @@ class GongStream(Stream):
         self._write_schema_message()
         most = self.run.max_records
         for row in rows:
-            if most is not None and self.report.records >= most:
+            if self.report.failed or (most is not None and self.report.records >= most):
                 return
             record = self.post_process(row)
             if record is not None:
@@ -247,7 +251,11 @@ class GongStream(Stream):
         # Private: the SDK walks through each record twice, for what is deselected and for types
         # that JSON does not have, which answers that are JSON cannot hold. Pinned by
         # tests/test_shape.py.
-        record = self.shape.of(record)
+        try:
+            record = self.shape.of(record)
+        except Misshapen as error:
+            self.fail(error)
+            return
         for stream_map in self.stream_maps:
             mapped = stream_map.transform(record)
             if mapped is not None:
@@ -341,8 +349,11 @@ class BookmarkedStream(GongStream):
         return {name: chosen[name] for name in self.known_filters if name in chosen}
 
     def move_bookmark(self, end: pendulum.DateTime) -> None:
-        """Everything before `end` has been emitted: write that down for the next STATE message."""
-        if self.run.keeps_bookmarks:
+        """Everything before `end` has been emitted: write that down for the next STATE message.
+
+        What has failed stays where it was: rows of it are missing.
+        """
+        if self.run.keeps_bookmarks or self.report.failed:
             return
         state = self.stream_state
         # A run with an `end_date` still to come has not seen what will happen until then.

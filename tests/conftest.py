@@ -6,11 +6,23 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from gong_sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Few examples, the same each time, where every run counts; many, and new ones, where there is time.
+hypothesis_settings.register_profile(
+    "quick",
+    derandomize=True,
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+hypothesis_settings.load_profile("quick")
 
 NOW = datetime(2026, 6, 15, 18, tzinfo=timezone.utc)
 
