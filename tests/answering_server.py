@@ -137,7 +137,7 @@ def template_of(path: str) -> str:
     if path in document()["paths"]:
         return path
     for template in document()["paths"]:
-        if re.fullmatch(re.sub(r"\{\w+\}", r"\\d+", template), path):
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             return str(template)
     return path
 

@@ -19,6 +19,7 @@ from tap_gong.windows import (
     has_zone,
     instant,
     iso,
+    told_instant,
 )
 
 EPOCH = pendulum.datetime(2026, 1, 1)
