@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import requests
@@ -204,7 +204,8 @@ class GongClient:
         body: Mapping[str, Any] | None = None,
     ) -> Iterator[Sheet]:
         """The same pages as they arrive, known to be JSON but not yet read."""
-        url = operation.path.format_map(path or {})
+        places = {name: quote(value, safe="") for name, value in (path or {}).items()}
+        url = operation.path.format_map(places)
         is_get = operation.method == "GET"
         cursor: str | None = None
         previous: bytes | None = None

@@ -21,12 +21,14 @@ from gong_api.command import (
     ConfigFiles,
     Interrupted,
     RunStopped,
+    given_settings,
     gong_command,
     json_object,
     settings_checked,
 )
 from gong_api.errors import GongError, MissingScope, SettingsError
 from gong_api.settings import connect, number
+from tap_gong.given_files import checked_catalog, checked_state
 from tap_gong.plan import Plan
 from tap_gong.read_ahead import ReadAhead
 from tap_gong.report import as_json
@@ -73,7 +75,7 @@ class TapGong(Tap):
         self._sources: dict[type[Source], Source] = {}
         self._locksteps: dict[type[Source], Lockstep] = {}
         with settings_checked(type(self)):
-            super().__init__(**kwargs)
+            super().__init__(**given_settings(kwargs))
 
     @override
     def discover_streams(self) -> Sequence[GongStream]:
@@ -185,9 +187,10 @@ class TapGong(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
-        tap = cls._configured(
-            config, state=_object(state, "--state"), catalog=_object(catalog, "--catalog")
-        )
+        chosen = _object(catalog, "--catalog")
+        if catalog is not None and chosen is not None:
+            chosen = checked_catalog(chosen, f"--catalog {catalog.name}")
+        tap = cls._configured(config, state=_object(state, "--state"), catalog=chosen)
         tap.check()
         if plan:
             click.echo(tap.plan())
@@ -339,12 +342,7 @@ class TapGong(Tap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        bookmarks = state.get("bookmarks", {})
-        streams = bookmarks.values() if isinstance(bookmarks, dict) else [None]
-        if not all(isinstance(stream, dict) for stream in streams):
-            msg = '--state must look like {"bookmarks": {"calls": {…}, …}}, as a run wrote it'
-            raise SettingsError(msg)
-        super().load_state(state)
+        super().load_state(checked_state(state))
 
     @property
     def selected(self) -> dict[str, GongStream]:

@@ -21,7 +21,13 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine, SingerError
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
-from gong_api.command import ConfigFiles, RunStopped, gong_command, settings_checked
+from gong_api.command import (
+    ConfigFiles,
+    RunStopped,
+    given_settings,
+    gong_command,
+    settings_checked,
+)
 from gong_api.errors import GongError, NothingFound, SettingsError
 from gong_api.settings import SANDBOX, company, connect
 from target_gong.fields import checked_zone
@@ -98,7 +104,7 @@ class TargetGong(Target):
         self._written_state: str | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         with settings_checked(type(self)):
-            super().__init__(**kwargs)
+            super().__init__(**given_settings(kwargs))
         if isinstance(self.message_reader, MessageReader):
             self.message_reader.stopping = self.stopping
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gong_api.command import RunStopped
 from tap_gong import operations
 from tap_gong.streams import STREAMS
 from tests.answering_server import AnsweringServer
@@ -224,7 +225,7 @@ def flat(stream: str, row: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
-@examples(5)
+@examples(2)
 @given(data=st.data())
 def test_no_leaf_is_lost_whatever_is_answered(server, operation, data):
     streams = streams_of(operation)
@@ -310,3 +311,63 @@ def test_what_is_of_another_form_fails_its_streams_with_words(
     assert "Traceback" not in caplog.text
     assert bool(output.failed) == bool(words)
     assert set(output.failed) <= streams
+
+
+def test_text_cut_in_the_middle_of_a_character_passes(server):
+    told = rb'{"requestId": "r", "users": [{"id": "1", "title": "a\ud83d", "firstName": "\\ud83d"}]}'
+    output = server.read(operations.USERS, told, {"users"})
+    assert output.records["users"] == [{"id": "1", "title": "a\ufffd", "firstName": "\\ud83d"}]
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (b"[]", "JSON that is not Gong's"),
+        (b'"users"', "JSON that is not Gong's"),
+        (b'{"users": ' + b"[" * 5000 + b"]" * 5000 + b"}", "that cannot be read|nested too deep"),
+        (b'{"users": [{"id": NaN}]}', "is not JSON"),
+        (b'{"requestId": "r", "users": [{"id": 1' + b"0" * 5000 + b"}]}", "cannot be read"),
+    ],
+)
+def test_what_is_no_answer_ends_the_run_with_words(server, told, words):
+    with pytest.raises(RunStopped, match=words) as stopped:
+        server.read(operations.USERS, told, {"users"})
+    assert "\n" not in str(stopped.value)
+
+
+def test_a_row_without_an_id_is_read_though_nothing_can_be_asked_for_by_it(server, caplog):
+    told = {"requestId": "r", "flows": [{"name": "a"}, {"name": "b"}, {"id": 1, "name": "c"}]}
+    output = server.read(operations.FLOWS, told, {"flows"})
+    assert [row["name"] for row in output.records["flows"]] == ["a", "b", "c"]
+    told = {"requestId": "r", "folders": [{"name": "a"}, {"id": "2", "name": "b"}]}
+    output = server.read(
+        operations.LIBRARY_FOLDERS, told, {"library_folders", "library_folder_calls"}
+    )
+    assert output.failed == []
+    assert [row["name"] for row in output.records["library_folders"]] == ["a", "b"]
+    assert "lists a library folder without id" in caplog.text
+
+
+def test_an_id_is_one_segment_of_a_path(server):
+    asked = []
+
+    def answer(method: str, path: str, query: Any, body: Any) -> tuple[int, Any]:
+        asked.append(path)
+        if path == "/v2/users":
+            return 200, {"requestId": "r", "users": [{"id": "../calls?a=#"}]}
+        return 200, {"requestId": "r", "userSettingsHistory": []}
+
+    with AnsweringServer(answer) as found:
+        run_tap(config(found), streams={"user_settings_history"})
+    assert asked[1:] == ["/v2/users/..%2Fcalls%3Fa%3D%23/settings-history"]
+
+
+def test_a_stream_that_failed_keeps_its_bookmark(server):
+    rows = [
+        {"scorecardId": 1, "updated": "2026-06-01T00:00:00Z", "questions": "none"},
+        {"scorecardId": 2, "updated": "2026-06-10T00:00:00Z"},
+    ]
+    told = {"requestId": "r", "scorecards": rows}
+    output = server.read(operations.SCORECARDS, told, {"scorecards", "scorecard_questions"})
+    assert output.failed == ["scorecards", "scorecard_questions"]
+    assert "replication_key_value" not in str(output.state)

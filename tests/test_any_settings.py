@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import functools
 import gc
 import json
 import logging
@@ -152,13 +152,18 @@ def small() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="module")
-def catalog() -> dict[str, Any]:
-    """With one stream that takes a single request."""
-    found: dict[str, Any] = copy.deepcopy(TapGong(config={}).catalog.to_dict())
+@functools.cache
+def discovered() -> str:
+    return json.dumps(TapGong(config={}).catalog.to_dict())
+
+
+def catalog_of(*selected: str) -> dict[str, Any]:
+    """A catalog with these streams alone."""
+    found: dict[str, Any] = json.loads(discovered())
+    found["streams"] = [e for e in found["streams"] if e["tap_stream_id"] in selected]
     for entry in found["streams"]:
-        entry["metadata"][0]["metadata"]["selected"] = entry["tap_stream_id"] == "workspaces"
         entry["metadata"].sort(key=lambda part: len(part["breadcrumb"]))
+        entry["metadata"][0]["metadata"]["selected"] = True
     return found
 
 
@@ -169,7 +174,7 @@ def told(errors: list[str], *words: str) -> None:
 
 
 def base(plugin: Any, sandbox: Sandbox, folder: Path) -> dict[str, Any]:
-    own = {"end_date": NOW.isoformat()} if plugin is TapGong else {"ledger_path": "ledger.db"}
+    own = {"end_date": NOW.isoformat()} if plugin is TapGong else {"ledger_path": str(folder / "l.db")}
     return settings(sandbox, max_retries=0, **own)
 
 
@@ -185,26 +190,26 @@ SETTINGS = [
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize(("plugin", "name"), SETTINGS)
-@examples(4)
+@examples(2)
 @given(value=JUNK)
-def test_any_value_of_a_setting_works_or_is_named(commands, small, catalog, plugin, name, value):
+def test_any_value_of_a_setting_works_or_is_named(commands, small, plugin, name, value):
     command = PLUGINS[plugin]
     if name in _STALLING and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         value = value if value in ("", " ", -1, "-1", "1e400") else _STALLING[name]
     files = {"config": {**base(command, small, commands.folder), name: value}}
     if command is TapGong:
-        files["catalog"] = catalog
+        files["catalog"] = catalog_of("workspaces")
     code, errors = commands.run(command, files)
     assert code in {0, 1, 3}
     if code == 1:
-        told(errors, name, "No answer", "could not be resolved", "the credentials", "401")
+        told(errors, name, "--config", "No answer", "could not be resolved", "the credentials", "401")
     else:
         assert errors == []
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
-@examples(12)
+@examples(5)
 @given(content=st.one_of(JUNK, TEXTS, st.binary(max_size=8).map(repr)))
 def test_any_file_works_or_is_named(commands, small, option, content):
     files = {"config": base(TapGong, small, commands.folder), option: content}
@@ -246,17 +251,13 @@ STATES = st.dictionaries(
 
 
 @pytest.mark.fuzz
-@examples(40)
+@examples(4)
 @given(bookmarks=STATES, more=st.dictionaries(st.sampled_from(["x", "currently_syncing"]), JUNK))
-def test_any_state_works_or_is_named(commands, small, catalog, bookmarks, more):
-    chosen = copy.deepcopy(catalog)
-    for entry in chosen["streams"]:
-        is_chosen = entry["tap_stream_id"] in {"calls", "transcripts", "call_index", "trackers"}
-        entry["metadata"][0]["metadata"]["selected"] = is_chosen
+def test_any_state_works_or_is_named(commands, small, bookmarks, more):
     files = {
         "config": base(TapGong, small, commands.folder),
         "state": {"bookmarks": bookmarks, **more},
-        "catalog": chosen,
+        "catalog": catalog_of("calls", "transcripts", "call_index", "trackers"),
     }
     code, errors = commands.run(TapGong, files)
     assert code in {0, 1}
@@ -265,11 +266,10 @@ def test_any_state_works_or_is_named(commands, small, catalog, bookmarks, more):
 
 
 @pytest.mark.fuzz
-@examples(40)
+@examples(10)
 @given(data=st.data())
-def test_any_catalog_works_or_is_named(commands, small, catalog, data):
-    odd = copy.deepcopy(catalog)
-    odd["streams"] = [e for e in odd["streams"] if e["tap_stream_id"] in {"workspaces", "users"}]
+def test_any_catalog_works_or_is_named(commands, small, data):
+    odd = catalog_of("users", "workspaces")
     entry = odd["streams"][0]
     where = data.draw(
         st.sampled_from(
@@ -299,7 +299,7 @@ def test_any_catalog_works_or_is_named(commands, small, catalog, data):
 
 
 @pytest.mark.fuzz
-@examples(30)
+@examples(15)
 @given(
     lines=st.lists(
         st.one_of(
@@ -331,3 +331,58 @@ def test_any_input_of_the_target_works_or_is_named(commands, small, lines):
     assert code in {0, 1}
     assert len(errors) == (code == 1)
     assert not any("\n" in error for error in errors)
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_a_setting_that_is_null_has_its_default(commands, small, plugin):
+    command = PLUGINS[plugin]
+    given = base(command, small, commands.folder)
+    nulls = dict.fromkeys(command.config_jsonschema["properties"].keys() - given.keys())
+    files: dict[str, Any] = {"config": {**nulls, **given}}
+    if command is TapGong:
+        files["catalog"] = catalog_of("workspaces")
+    assert commands.run(command, files) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"streams": None}, "--catalog"),
+        ({"streams": [None]}, "$.streams[0]"),
+        ({"streams": [{"tap_stream_id": "users"}]}, "missing required field `schema`"),
+        (
+            {
+                "streams": [
+                    {"tap_stream_id": "users", "stream": "u", "schema": {"properties": {}}},
+                ]
+            },
+            "stream 'u' is not the same as tap_stream_id 'users'",
+        ),
+    ],
+)
+def test_a_catalog_of_another_form_is_refused(commands, small, change, words):
+    files = {"config": base(TapGong, small, commands.folder), "catalog": change}
+    code, errors = commands.run(TapGong, files)
+    assert code == 1
+    told(errors, words)
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"),
+    [
+        ({"partitions": None}, "$[...].partitions"),
+        ({"sweep": "begun"}, "$[...].sweep"),
+        ({"missed": {"a": 1}}, "$[...].missed"),
+        ({"owed_windows": [{"from": "2026-06-01"}]}, "$[...].owed_windows[0]"),
+        ({"replication_key_value": 5}, "the bookmark of calls in the state"),
+    ],
+)
+def test_a_state_of_another_form_is_refused(commands, small, calls, words):
+    files = {
+        "config": base(TapGong, small, commands.folder),
+        "state": {"bookmarks": {"calls": calls}},
+        "catalog": catalog_of("calls"),
+    }
+    code, errors = commands.run(TapGong, files)
+    assert code == 1
+    told(errors, words)

@@ -139,7 +139,7 @@ def base_of(stream: str, sandbox: Any, folder: Any) -> dict[str, Any]:
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("stream", sorted(SINKS))
-@examples(6)
+@examples(3)
 @given(data=st.data())
 def test_a_record_is_sent_right_or_refused_with_a_reason(stream, sandbox, folder, data):
     base = base_of(stream, sandbox, folder)
