@@ -29,8 +29,8 @@ class _Node:
     kinds: frozenset[type]
 
 
-_OBJECT = frozenset({dict, type(None)})
-_LIST = frozenset({list, type(None)})
+_OBJECT: frozenset[type] = frozenset({dict, type(None)})
+_LIST: frozenset[type] = frozenset({list, type(None)})
 _NESTED = _OBJECT | _LIST
 _NOTHING = _Node(None, {}, _OBJECT)
 

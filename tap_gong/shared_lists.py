@@ -88,9 +88,7 @@ def _calls_before(history: History) -> dict[str, Any]:
     return request(history.operation, time_filter(window))
 
 
-def with_ids(
-    rows: Iterable[dict[str, Any]], what: str, name: str = "id"
-) -> list[dict[str, Any]]:
+def with_ids(rows: Iterable[dict[str, Any]], what: str, name: str = "id") -> list[dict[str, Any]]:
     """The rows that others can be asked for by; says so where some cannot.
 
     Args:

@@ -192,7 +192,7 @@ class GongStream(Stream):
         try:
             self._tap.begin()
             for row in itertools.islice(self.records(), self.limit):
-                if self.report.failed:
+                if self.has_failed:
                     # A row before it could not be written. Others may be read along with it.
                     continue
                 self.report.records += 1
@@ -213,6 +213,11 @@ class GongStream(Stream):
             return self.fails_unlicensed
         return error.concerns_operation
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether rows of it are missing."""
+        return self.report.failed is not None
+
     def fail(self, error: GongError) -> None:
         """This stream cannot be read; the others go on, the run ends with exit code 1."""
         self.report.failed = str(error)
@@ -223,7 +228,7 @@ class GongStream(Stream):
         self._write_schema_message()
         most = self.run.max_records
         for row in rows:
-            if self.report.failed or (most is not None and self.report.records >= most):
+            if self.has_failed or (most is not None and self.report.records >= most):
                 return
             record = self.post_process(row)
             if record is not None:
@@ -353,7 +358,7 @@ class BookmarkedStream(GongStream):
 
         What has failed stays where it was: rows of it are missing.
         """
-        if self.run.keeps_bookmarks or self.report.failed:
+        if self.run.keeps_bookmarks or self.has_failed:
             return
         state = self.stream_state
         # A run with an `end_date` still to come has not seen what will happen until then.

@@ -41,20 +41,21 @@ TEXT = st.one_of(
     st.sampled_from(_ODD_TEXTS), st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 )
 INT64 = st.one_of(
-    st.sampled_from([0, -1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63)]), st.integers(-(2**63), 2**63 - 1)
+    st.sampled_from([0, -1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63)]),
+    st.integers(-(2**63), 2**63 - 1),
 )
 INT32 = st.integers(-(2**31), 2**31 - 1)
 HUGE = st.sampled_from([2**64, -(2**70), 10**40])
 NUMBER = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12),
-    st.sampled_from([Decimal("0.1000000000000000055511151231257827"), Decimal("1E+40"), Decimal(0)]),
+    st.sampled_from(
+        [Decimal("0.1000000000000000055511151231257827"), Decimal("1E+40"), Decimal(0)]
+    ),
     INT64,
 )
 _ANYTHING = st.recursive(
     st.one_of(st.none(), st.booleans(), INT64, TEXT),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=2), st.dictionaries(TEXT, inner, max_size=2)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(TEXT, inner, max_size=2)),
     max_leaves=3,
 )
 

@@ -1,4 +1,4 @@
-"""Whatever is given as settings, catalog or state: it works, or a line says what is wrong with it."""
+"""Whatever is given as settings, catalog or state works, or a line says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ JUNK = st.recursive(
         st.sampled_from([0, -1, 1, 2**31, 2**64, 10**30, 1e300, -0.5, 5]),
         TEXTS,
     ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=2), st.dictionaries(TEXTS, inner, max_size=2)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(TEXTS, inner, max_size=2)),
     max_leaves=4,
 )
 # Of values that mean something but would make a run wait, or look for hosts elsewhere.
@@ -174,7 +172,11 @@ def told(errors: list[str], *words: str) -> None:
 
 
 def base(plugin: Any, sandbox: Sandbox, folder: Path) -> dict[str, Any]:
-    own = {"end_date": NOW.isoformat()} if plugin is TapGong else {"ledger_path": str(folder / "l.db")}
+    own = (
+        {"end_date": NOW.isoformat()}
+        if plugin is TapGong
+        else {"ledger_path": str(folder / "l.db")}
+    )
     return settings(sandbox, max_retries=0, **own)
 
 
@@ -202,7 +204,9 @@ def test_any_value_of_a_setting_works_or_is_named(commands, small, plugin, name,
     code, errors = commands.run(command, files)
     assert code in {0, 1, 3}
     if code == 1:
-        told(errors, name, "--config", "No answer", "could not be resolved", "the credentials", "401")
+        told(
+            errors, name, "--config", "No answer", "could not be resolved", "the credentials", "401"
+        )
     else:
         assert errors == []
 
@@ -306,7 +310,11 @@ def test_any_catalog_works_or_is_named(commands, small, data):
             TEXTS,
             JUNK.map(json.dumps),
             st.fixed_dictionaries(
-                {"type": st.sampled_from(["SCHEMA", "RECORD", "STATE", "ACTIVATE_VERSION", "BATCH"])},
+                {
+                    "type": st.sampled_from(
+                        ["SCHEMA", "RECORD", "STATE", "ACTIVATE_VERSION", "BATCH"]
+                    )
+                },
                 optional={
                     "stream": st.one_of(JUNK, st.sampled_from(["calls", "requests"])),
                     "schema": st.one_of(JUNK, st.just({"properties": {"path": {}}})),

@@ -1,4 +1,4 @@
-"""Whatever Gong's document has sent to the sandbox, and what it does not: no fault, Gong's answer."""
+"""Whatever is sent to the sandbox, as Gong's document has it or not: no fault, Gong's answer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import NOW, examples
+from tests.conftest import examples
 from tests.gong_document import FACTS, answer_schema, document
-from tests.target.target_run import company
 from tests.sandbox.test_api import loosened, misfits
+from tests.target.target_run import company
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +53,7 @@ def test_no_request_brings_a_fault(sandbox, method, path, data):
     modes = st.sampled_from(schemathesis.GenerationMode)
     operation = described()[path][method]
     case = data.draw(operation.as_strategy(generation_mode=data.draw(modes)))
-    answer = case.call(
-        base_url=sandbox.url, auth=(sandbox.access_key, sandbox.access_key_secret)
-    )
+    answer = case.call(base_url=sandbox.url, auth=(sandbox.access_key, sandbox.access_key_secret))
     assert answer.status_code < 500, answer.content
     if answer.status_code >= 400:
         if answer.status_code not in {404, 405}:

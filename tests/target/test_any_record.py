@@ -6,16 +6,15 @@ import functools
 import json
 import shutil
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_gong.fields import Field
 from target_gong.sinks import SINKS
 from tests.answering_server import request_faults, template_of
-from tests.conftest import examples
+from tests.conftest import NOW, examples
 from tests.gong_document import document
 from tests.target.target_run import (
     call,
@@ -27,7 +26,10 @@ from tests.target.target_run import (
     run_target,
     settings,
 )
-from tests.target.test_every_stream import DESTRUCTIVE, NOW, record_of, users
+from tests.target.test_every_stream import DESTRUCTIVE, record_of, users
+
+if TYPE_CHECKING:
+    from target_gong.fields import Field
 
 # Where the document is wrong (an enum with all choices in one text, a type that Gong refuses) or
 # older than the API.
@@ -170,8 +172,10 @@ def test_a_record_is_sent_right_or_refused_with_a_reason(stream, sandbox, folder
         told = [field.name for field in SINKS[stream].fields]
         # What has been sent is refused in Gong's own words.
         is_sent = any(entry.method != "GET" for entry in sandbox.requests)
-        assert is_sent or "Gong answered" in error or any(
-            name in error for name in [*told, "_sdc_deleted_at", *record]
+        assert (
+            is_sent
+            or "Gong answered" in error
+            or any(name in error for name in [*told, "_sdc_deleted_at", *record])
         )
         assert rows[-1].key
     faults = []
@@ -183,5 +187,9 @@ def test_a_record_is_sent_right_or_refused_with_a_reason(stream, sandbox, folder
         if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
             continue
         query = {name: [value] for name, value in entry.query.items()}
-        faults += [f for f in request_faults(operation, query, entry.body) if not any(word in f for word in OFF)]
+        faults += [
+            f
+            for f in request_faults(operation, query, entry.body)
+            if not any(word in f for word in OFF)
+        ]
     assert faults == []
