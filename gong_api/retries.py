@@ -34,6 +34,19 @@ _LONGEST_WAIT = 366 * 24 * 3600.0
 # How OpenSSL names an answer that is none of TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
 
+# What urllib3 says of a connection, in our words, and whether a wrong host would look the same.
+_SIGNS = (
+    (
+        "ReadTimeoutError",
+        "it fell silent in the middle of its answer, longer than request_timeout",
+        False,
+    ),
+    ("NameResolution", "the host name could not be resolved", True),
+    ("gaierror", "the host name could not be resolved", True),
+    ("Connection refused", "the connection was refused", True),
+    ("WinError 10061", "the connection was refused", True),
+)
+
 
 class Transient(Exception):
     """A try that failed in a way that may pass; its text is about this try alone.
@@ -203,12 +216,9 @@ def _plain_reason(error: requests.RequestException) -> tuple[str, bool]:
     if isinstance(error, requests.exceptions.Timeout):
         return "it stayed silent longer than request_timeout", False
     text = repr(error)
-    if "ReadTimeoutError" in text:
-        return "it fell silent in the middle of its answer, longer than request_timeout", False
-    if "NameResolution" in text or "gaierror" in text:
-        return "the host name could not be resolved", True
-    if "Connection refused" in text or "WinError 10061" in text:
-        return "the connection was refused", True
+    for sign, reason, looks_permanent in _SIGNS:
+        if sign in text:
+            return reason, looks_permanent
     return "the connection broke", False
 
 

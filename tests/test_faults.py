@@ -19,6 +19,7 @@ from tests.faulty_proxy import (
     BROKEN_CONNECTIONS,
     CUT_ANSWERS,
     FAILURES,
+    LIMITS,
     LONG_WAITS,
     PAGES,
     REFUSALS,
@@ -41,9 +42,7 @@ STOPS = "exit code 3, saying when to go on; the next run goes on there, nothing 
 ENDS = "exit code 1, saying why; the next run goes on there, nothing is lost or doubled"
 
 PASSING = (
-    "429 without Retry-After",
-    "429, Retry-After in seconds",
-    "429, Retry-After as a date",
+    *LIMITS,
     *FAILURES,
     *PAGES,
     *BROKEN_CONNECTIONS,
@@ -150,7 +149,7 @@ def undisturbed(sandbox, catalog, tmp_path_factory):
 
 def by_key(*runs):
     """Records of some runs; a row that comes again must be the same."""
-    rows = {}
+    rows: dict[tuple[str, str], object] = {}
     for run in runs:
         for stream, records in run.records.items():
             for record in records:
@@ -195,7 +194,9 @@ def test_what_lasts_ends_the_run_and_the_next_one_goes_on(tap, proxy, undisturbe
 
 @pytest.mark.parametrize("name", cases(LONG_WAITS, "", STOPS))
 def test_a_wait_of_hours_stops_the_run(tap, proxy, undisturbed, name):
-    words = "asks to wait 14400 s, longer than max_retry_wait .* run again after 2026-06-15T22:00:01Z"
+    words = (
+        "asks to wait 14400 s, longer than max_retry_wait .* run again after 2026-06-15T22:00:01Z"
+    )
     check_goes_on(tap, proxy, undisturbed, name, 3, words)
 
 
