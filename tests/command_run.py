@@ -10,7 +10,10 @@ import gc
 import io
 import json
 import logging
+import os
+import signal
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +81,31 @@ class Frozen(Hasty):
         return pendulum.instance(BEGIN).add(seconds=self.waited)
 
 
+# A run that is asked to end has ended within so many seconds, on a busy machine too; what it waited
+# for would take longer.
+PROMPT = 5
+
+
+def ask_to_end() -> None:
+    """Ask this process to end, as `docker stop` does."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Interrupting(Frozen):
+    """A clock on which the run is asked to end while it waits for the first time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_asked = False
+
+    def sleep(self, seconds: float) -> None:
+        if not self._has_asked:
+            self._has_asked = True
+            ask_to_end()
+        # Where a thread waits, it is the main thread that ends the run.
+        time.sleep(min(seconds, PROMPT))
+
+
 def run_command(
     plugin: type[TapGong | TargetGong],
     folder: Path,
@@ -96,7 +124,8 @@ def run_command(
         arguments: of the command line.
         patch: sets the clock.
         clock: default one that only waiting moves, in no time.
-        files: options that name a file, and its content as JSON; lists become JSON lines.
+        files: options that name a file, and its content as JSON; lists become JSON lines, texts
+            stay as they are, and None leaves what is there.
 
     Raises:
         Exception: one that the command let out, where a user would meet a traceback.
@@ -104,8 +133,9 @@ def run_command(
     options = []
     for name, content in {"config": config, **files}.items():
         path = folder / f"{name}.json"
-        parts = content if isinstance(content, list) else [content]
-        path.write_text("".join(_line(part) for part in parts), encoding="utf-8")
+        if content is not None:
+            parts = content if isinstance(content, list) else [content]
+            path.write_text("".join(_line(part) for part in parts), encoding="utf-8")
         options += [f"--{name}", str(path)]
     patch.setattr(plugin, "clock", clock or Frozen())
     with _console() as log:
@@ -128,6 +158,7 @@ def _console() -> Iterator[io.StringIO]:
     handler.setFormatter(ConsoleFormatter())
     root = logging.getLogger()
     level, excepthook, threshold = root.level, sys.excepthook, gc.get_threshold()
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     try:
@@ -137,5 +168,7 @@ def _console() -> Iterator[io.StringIO]:
         root.setLevel(level)
         logging.captureWarnings(capture=False)
         sys.excepthook = excepthook
+        for number, action in signals.items():
+            signal.signal(number, action)
         gc.set_threshold(*threshold)
         gc.unfreeze()

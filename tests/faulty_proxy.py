@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from typing_extensions import Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _HEAD = re.compile(rb"(?P<line>[^\r\n]*)\r\n(?P<headers>.*?\r\n)?\r\n", re.DOTALL)
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -145,9 +145,13 @@ class FaultyProxy:
 
     Args:
         upstream: URL of the sandbox.
+
+    Attributes:
+        when_silent: called when an answer has not come, or has stopped in the middle.
     """
 
     def __init__(self, upstream: str) -> None:
+        self.when_silent: Callable[[], None] = lambda: None
         self._upstream = urlsplit(upstream)
         self._planned: list[_Planned] = []
         self._lock = threading.Lock()
@@ -239,6 +243,7 @@ class FaultyProxy:
             return True
         client.sendall(b"".join(_spoiled(fault.kind, answer)))
         if fault.kind in {"silent", "silent-half"}:
+            self.when_silent()
             client.recv(1)
         elif fault.kind == "broken":
             client.recv(1)
