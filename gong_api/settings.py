@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 from singer_sdk import typing as th
 
@@ -226,7 +227,10 @@ def _encrypted(url: str, setting: str, example: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        # What the HTTP library would refuse later: a label that is empty, too long or a wildcard.
+        requests.Request("GET", url).prepare()
+        (parts.hostname or "").encode("idna")
+    except (ValueError, requests.RequestException):
         is_url = False
     if not is_url or "@" in parts.netloc:
         shown = "" if "@" in url else f", not {url!r}"

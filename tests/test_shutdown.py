@@ -330,6 +330,7 @@ def test_a_second_stop_in_the_middle_of_a_line_does_not_wait(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.proves("SIGKILL, forty times at any moment", "tap", "nothing is lost")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_killed_for_good_again_and_again_until_all_is_there(slow, tmp_path):
     """Forty SIGKILLs at random moments: what a target saw before each is the next run's state."""
