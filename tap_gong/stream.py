@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -340,6 +340,11 @@ class BookmarkedStream(GongStream):
         chosen = self.run.filters
         return {name: chosen[name] for name in self.known_filters if name in chosen}
 
+    @property
+    def since(self) -> pendulum.DateTime | None:
+        """The `start_date` from which all before the bookmark was read; None where all was."""
+        return None
+
     def move_bookmark(self, end: pendulum.DateTime) -> None:
         """Everything before `end` has been emitted: write that down for the next STATE message."""
         if self.run.keeps_bookmarks:
@@ -348,7 +353,14 @@ class BookmarkedStream(GongStream):
         # A run with an `end_date` still to come has not seen what will happen until then.
         present = self._tap.clock.now().start_of("second")
         as_of = min(self.run.now, present)
-        Bookmark(min(end, present), as_of, settled=as_of - self.run.lookback).write(state)
+        since = self.since
+        Bookmark(
+            min(end, present),
+            as_of,
+            settled=as_of - self.run.lookback,
+            since=since,
+            read_at=present if since else None,
+        ).write(state)
         state.pop("filters", None)
         if self.filters:
             state["filters"] = self.filters
@@ -357,11 +369,11 @@ class BookmarkedStream(GongStream):
         """Something behind it must be read again: from an instant on, or all."""
         bookmark = Bookmark.read(self.stream_state, self.name)
         if bookmark is None or start is None:
-            for name in ("replication_key_value", "as_of", "settled"):
+            for name in ("replication_key_value", "as_of", "settled", "since", "read_at"):
                 self.stream_state.pop(name, None)
             return
         settled = min(bookmark.settled, start)
-        Bookmark(bookmark.end, bookmark.as_of, settled).write(self.stream_state)
+        replace(bookmark, settled=settled).write(self.stream_state)
 
     def write_state(self) -> None:
         """Write a STATE message, if anything has changed since the last."""

@@ -18,7 +18,7 @@ from gong_api.errors import CursorExpired, GongError
 from tap_gong.cost import Cost
 from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
-from tap_gong.windows import AHEAD, Slices, Window
+from tap_gong.windows import AHEAD, Slices, Window, iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -104,6 +104,26 @@ class WindowedStream(BookmarkedStream):
             return start
         resumed = bookmark.resume_at(self.run.lookback)
         return max(start, resumed) if start else resumed
+
+    @property
+    @override
+    def since(self) -> pendulum.DateTime | None:
+        return self._since
+
+    @functools.cached_property
+    def _since(self) -> pendulum.DateTime | None:
+        bookmark, start = self.bookmark, self.run.start
+        if bookmark is None:
+            return start and min(start, self.start())
+        if start and bookmark.since and start < bookmark.since:
+            self.logger.warning(
+                "%s has been read from %s on; for what start_date (%s) names before that, run "
+                "with `--full-refresh` or without its bookmark",
+                self.name,
+                iso(bookmark.since),
+                iso(start),
+            )
+        return bookmark.since
 
     def start(self) -> pendulum.DateTime:
         """Where this run's windows begin."""

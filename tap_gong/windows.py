@@ -171,11 +171,15 @@ class Bookmark:
         end: end of the last window wholly emitted.
         as_of: the clock of the run that read it.
         settled: what that run relied on a later one to read again begins here.
+        since: the `start_date` from which all before `end` was read, None for the oldest record.
+        read_at: when `end` was reached, which `as_of` does not tell where there is an `end_date`.
     """
 
     end: pendulum.DateTime
     as_of: pendulum.DateTime
     settled: pendulum.DateTime
+    since: pendulum.DateTime | None = None
+    read_at: pendulum.DateTime | None = None
 
     @classmethod
     def read(cls, state: Mapping[str, Any], stream: str) -> Bookmark | None:
@@ -190,13 +194,21 @@ class Bookmark:
         what = f"the bookmark of {stream} in the state"
         end = instant(value, what)
         as_of = instant(state.get("as_of", value), what)
-        return cls(end, as_of, instant(state.get("settled", value), what))
+        since, read_at = (
+            instant(state[name], what) if name in state else None for name in ("since", "read_at")
+        )
+        return cls(end, as_of, instant(state.get("settled", value), what), since, read_at)
 
     def write(self, state: dict[str, Any]) -> None:
         """Put the bookmark into a stream's state."""
         state["replication_key_value"] = iso(self.end)
         state["as_of"] = iso(self.as_of)
         state["settled"] = iso(self.settled)
+        for name, moment in (("since", self.since), ("read_at", self.read_at)):
+            if moment:
+                state[name] = iso(moment)
+            else:
+                state.pop(name, None)
 
     def resume_at(self, lookback: timedelta) -> pendulum.DateTime:
         """Where the next run begins so that no late call is missed.
