@@ -99,11 +99,15 @@ class ReadAhead:
     Args:
         client: the connection.
         concurrency: requests in flight at most; 1 reads nothing ahead.
+
+    Attributes:
+        on_page: called with each page that a stream gets.
     """
 
     def __init__(self, client: GongClient, concurrency: int) -> None:
         self._client = client
         self.concurrency = concurrency
+        self.on_page: Callable[[], None] = lambda: None
         # Guards all that follows, and wakes whoever waits for it to change.
         self._changed = threading.Condition()
         # One thread at a time, with what was wanted soonest, waits for the limiter.

@@ -28,12 +28,14 @@ from gong_api.command import (
     settings_checked,
 )
 from gong_api.errors import GongError, MissingScope, SettingsError
+from gong_api.progress import Progress, Stage, watched
 from gong_api.settings import connect, number
 from tap_gong.backfill import Part, equal_parts, merged
 from tap_gong.call_source import CallSource
+from tap_gong.pace import Pace
 from tap_gong.plan import Plan
 from tap_gong.read_ahead import ReadAhead
-from tap_gong.report import as_json
+from tap_gong.report import as_json, as_table
 from tap_gong.run import Run
 from tap_gong.settings import settings_schema
 from tap_gong.shared_lists import BEFORE_ALL_CALLS, SharedLists
@@ -223,7 +225,9 @@ class TapGong(Tap):
         gc.set_threshold(50_000, 20, 100)
         end = "failed"
         try:
-            tap.sync_all()
+            with tap.progress() as progress:
+                tap.ahead.on_page = progress.tick
+                tap.sync_all()
             end = "done"
         except RunStopped as stop:
             end = "work left" if stop.exit_code == WORK_LEFT else "failed"
@@ -361,6 +365,19 @@ class TapGong(Tap):
             spent=client.limiter.used,
         )
 
+    def progress(self) -> Progress:
+        """Shows how far the streams have come."""
+        pace = Pace(self.clock)
+
+        def stages() -> list[Stage]:
+            return [
+                pace.stage(name, stream.report)
+                for name, stream in self.selected.items()
+                if stream.report.records
+            ]
+
+        return Progress(stages, clock=self.clock, logger=self.logger, console=watched())
+
     def slices(self, parts: int) -> list[Part]:
         """Adjacent ranges that together are the whole of the run, of about equal cost.
 
@@ -451,8 +468,12 @@ class TapGong(Tap):
             end: how the run ended: done, failed or work left.
             path: of the report.
         """
+        console = watched(even_if_output_is_shown=True)
+        if console:
+            console.print(as_table(self.reports))
         for name, report in self.reports.items():
-            self.logger.info("%s: %s", name, report)
+            if not console:
+                self.logger.info("%s: %s", name, report)
             if report.unknown_fields:
                 self.logger.warning(
                     "%s: Gong sends fields that this version does not know: %s. Those at the top "

@@ -240,12 +240,13 @@ class Lockstep:
             for source in self._sources:
                 if self._readers(source, due):
                     source.end_window(window)
+            slices.finished(window, max(source.announced for source in self._sources))
             for member in due:
                 if member.report.failed is None:
                     member.report.windows += 1
+                    member.report.share = slices.share
                     member.move_bookmark(window.end)
             self._leader.write_state()
-            slices.finished(window, max(source.announced for source in self._sources))
 
     def _begin_windows(self) -> None:
         """Have the windows to come fetched, as many as can be under way."""

@@ -92,6 +92,7 @@ class CallIndex(BookmarkedStream):
             if not (yield from whole(self, slices, window, rows)):
                 continue
             slices.finished(window, self._seen)
+            self.report.share = slices.share
             reached = self._held_time if self._held else window.end
             self._keep({"started": iso(started), "reached": iso(reached)}, whole_sweep)
         if not self._held:
