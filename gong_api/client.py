@@ -81,6 +81,7 @@ class GongClient:
         user_agent: how we introduce ourselves.
         follows_token: use the host that an OAuth token answer names instead of `base_url`.
         connections: how many threads may send at once.
+        hides_persons: errors tell Gong's words without e-mail addresses and phone numbers.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class GongClient:
         user_agent: str,
         follows_token: bool = False,
         connections: int = 1,
+        hides_persons: bool = False,
     ) -> None:
         self._follows_token = follows_token
         self.base_url = base_url
@@ -109,6 +111,7 @@ class GongClient:
         # Credentials come from the settings alone, never from ~/.netrc.
         self._session.auth = auth
         self._met = False
+        self._hides_persons = hides_persons
 
     def request(
         self,
@@ -259,7 +262,7 @@ class GongClient:
         if response.is_redirect:
             raise NotSent(_redirected(response))
         if response.status_code >= 400:
-            raise refusal(response)
+            raise refusal(response, hides_persons=self._hides_persons)
         return response
 
     def _read(self, response: requests.Response, read: Callable[[requests.Response], _T]) -> _T:
