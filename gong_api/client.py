@@ -64,6 +64,15 @@ class Content:
     kind: str
 
 
+def _without_queries(record: logging.LogRecord) -> bool:
+    """Cut queries, which may hold an e-mail address, from what urllib3 tells of requests."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args
+        )
+    return True
+
+
 class RepeatedPage(Unreachable):
     """Gong answered with a page that was just read: an endless loop."""
 
@@ -104,6 +113,8 @@ class GongClient:
         self.retries = retries
         self.clock = clock
         self._auth = auth
+        # Adding it again changes nothing.
+        logging.getLogger("urllib3.connectionpool").addFilter(_without_queries)
         self._timeout = timeout
         self._session = requests.Session()
         self._session.mount(base_url, HTTPAdapter(pool_maxsize=connections))
