@@ -78,7 +78,9 @@ def personal_fields() -> str:
 
     Keys are bold: they are hashed where others are dropped.
     """
-    rows = [("stream", "personal", "decided value by value", "free text, kept")]
+    rows: list[tuple[str, ...]] = [
+        ("stream", "personal", "decided value by value", "free text, kept")
+    ]
     for stream in STREAMS:
         schema: dict[str, Any] = stream.schema  # type: ignore[assignment]
         keys = {(key,) for key in stream.primary_keys}  # type: ignore[attr-defined]
