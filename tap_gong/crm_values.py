@@ -7,6 +7,7 @@ or by the look of the value, and to leave accounts and deals as they are.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,7 @@ def is_person(object_type: Any, names: Iterable[str]) -> bool:
         names: of the object's fields.
     """
     kind = str(object_type or "").lower()
-    return any(word in kind for word in _PERSONS) or any(
-        part in _letters(name) for name in names for part in _OF_PERSON
-    )
+    return any(word in kind for word in _PERSONS) or any(map(_is_name_part, names))
 
 
 def is_personal(name: str, value: Any, *, of_person: bool) -> bool:
@@ -65,15 +64,27 @@ def is_personal(name: str, value: Any, *, of_person: bool) -> bool:
         return False
     if of_person:
         return True
-    letters, words = _letters(name), [word.lower() for word in _WORD.findall(name)]
-    if any(part in letters for part in _DETAILS) or not _DETAIL_WORDS.isdisjoint(words):
+    holds = _holds(name)
+    if holds == "details":
         return True
     texts = [*_texts(value)]
-    if any(map(_looks_personal, texts)):
-        return True
+    return any(map(_looks_personal, texts)) or (holds == "name" and any(map(_may_be_name, texts)))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _holds(name: str) -> str | None:
+    """What a field's name says that it holds of a person: details, a name, or nothing."""
+    letters, words = _letters(name), [word.lower() for word in _WORD.findall(name)]
+    if any(part in letters for part in _DETAILS) or not _DETAIL_WORDS.isdisjoint(words):
+        return "details"
     is_id = bool(words) and (words[-1] in {"id", "ids"} or words[-2:] == ["id", "c"])
     is_role = any(part in letters for part in _ROLES) or not _ROLE_WORDS.isdisjoint(words)
-    return is_role and not is_id and any(map(_may_be_name, texts))
+    return "name" if is_role and not is_id else None
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_name_part(name: str) -> bool:
+    return any(part in _letters(name) for part in _OF_PERSON)
 
 
 def _letters(name: str) -> str:
@@ -92,7 +103,7 @@ def _texts(value: Any) -> Iterable[str]:
 
 def _looks_personal(text: str) -> bool:
     """Whether a text has an e-mail address or a phone number in it."""
-    if EMAIL.search(text) or PHONE.search(text):
+    if ("@" in text and EMAIL.search(text)) or ("+" in text and PHONE.search(text)):
         return True
     text = text.strip()
     if _INSTANT.match(text) or _NUMBER.fullmatch(text) or not _PHONE_WITHOUT_PLUS.fullmatch(text):

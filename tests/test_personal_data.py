@@ -7,7 +7,7 @@ import json
 import logging
 import re
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 import jsonschema
@@ -23,7 +23,6 @@ from tap_gong.crm_values import is_person, is_personal
 from tap_gong.personal_data import PersonalData, marked_fields
 from tap_gong.schemas.types import FREE, MARK, PERSONAL
 from tap_gong.settings import CALL_CONTENT
-from tap_gong.stream import GongStream
 from tap_gong.streams import STREAMS
 from tap_gong.tap import TapGong
 from tests.answering_server import AnsweringServer
@@ -31,6 +30,9 @@ from tests.conftest import NOW, settings
 from tests.gong_document import leaves
 from tests.singer_run import Output, run_tap
 from tests.test_streams import subjects
+
+if TYPE_CHECKING:
+    from tap_gong.stream import GongStream
 
 SALT = "a salt of a company's own"
 BY_NAME: dict[str, Any] = {stream.name: stream for stream in STREAMS}
