@@ -63,7 +63,7 @@ class PersonalData:
         Raises:
             SettingsError: the salt is missing, or too short to be a secret.
         """
-        return cls(settings["personal_data"], settings.get("personal_data_salt") or "")
+        return cls(settings.get("personal_data") or KEEP, settings.get("personal_data_salt") or "")
 
     @property
     def is_kept(self) -> bool:
@@ -100,11 +100,11 @@ class PersonalData:
         normal = unicodedata.normalize("NFC", text).strip().casefold()
         if _PHONE.fullmatch(normal):
             normal = _BETWEEN_DIGITS.sub("", normal)
-        return (
-            hmac.digest(self._salt, normal.encode(), "sha256").hex()[:_HASH_LENGTH]
-            if normal
-            else ""
-        )
+        if not normal:
+            return ""
+        # JSON may hold half of a pair of surrogates.
+        content = normal.encode(errors="surrogatepass")
+        return hmac.digest(self._salt, content, "sha256").hex()[:_HASH_LENGTH]
 
     def check(self, stream: str, schema: Mapping[str, Any], keys: Collection[str]) -> None:
         """See whether a stream's records can be treated.

@@ -315,8 +315,9 @@ def test_stream_maps_see_what_is_left(everything):
     assert output.records["answered_scorecards"]
 
 
-def test_keeping_costs_nothing(people):
-    tap = TapGong(config=settings(people))
+@pytest.mark.parametrize("more", [{}, {"personal_data": "keep"}])
+def test_keeping_costs_nothing(people, more):
+    tap = TapGong(config=settings(people, **more))
     streams = cast("list[GongStream]", [*tap.streams.values()])
     assert all(stream.without_personal_data is None for stream in streams)
 
@@ -470,6 +471,7 @@ def test_hashes_of_what_is_no_text():
     hashed = PersonalData("hash", SALT).hashed
     assert hashed(None) is None
     assert hashed("") == ""
+    assert hashed("\ud800") != hashed("\ud801")
     assert hashed([None, "a", {"b": 1}]) == [None, hashed("a"), {"b": hashed("1")}]
     assert hashed(True) == hashed("true")
 
