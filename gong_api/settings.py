@@ -196,6 +196,7 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
         timeout=number(settings, "request_timeout"),
         user_agent=settings["user_agent"],
         connections=settings.get("concurrency", 1),
+        hides_persons=(settings.get("personal_data") or "keep") != "keep",
     )
 
 

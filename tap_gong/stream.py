@@ -1,7 +1,7 @@
 """How a stream gets its records: the bases that the streams' declarations build on.
 
 One record's way: Gong's answer -> `GongClient.pages` -> `records()` of a stream -> `get_records`
--> `post_process` -> `Shape.of` -> the SDK's stream maps and RECORD message.
+-> `post_process` -> `Shape.of` -> `personal_data` -> the SDK's stream maps and RECORD message.
 """
 
 from __future__ import annotations
@@ -242,12 +242,20 @@ class GongStream(Stream):
         """What leaves this stream of a record."""
         return Shape(self.effective_schema, self.mask, keeps_unknown=self.keeps_unknown_fields)
 
+    @cached_property
+    def without_personal_data(self) -> Callable[[Record], Record] | None:
+        """What `personal_data` makes of a record; None where all is kept."""
+        # By the schema as it is declared: a catalog knows no marks.
+        return self._tap.personal_data.of_records(self.schema, self.primary_keys)
+
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage]:
         # Private: the SDK walks through each record twice, for what is deselected and for types
         # that JSON does not have, which answers that are JSON cannot hold. Pinned by
         # tests/test_shape.py.
         record = self.shape.of(record)
+        if self.without_personal_data:
+            record = self.without_personal_data(record)
         for stream_map in self.stream_maps:
             mapped = stream_map.transform(record)
             if mapped is not None:

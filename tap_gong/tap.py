@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 import click
 import msgspec
 from singer_sdk import Tap
+from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
@@ -33,6 +34,7 @@ from gong_api.settings import connect, number
 from tap_gong.backfill import Part, equal_parts, merged
 from tap_gong.call_source import CallSource
 from tap_gong.pace import Pace
+from tap_gong.personal_data import PersonalData
 from tap_gong.plan import Plan
 from tap_gong.read_ahead import ReadAhead
 from tap_gong.report import as_json, as_table
@@ -92,6 +94,11 @@ class TapGong(Tap):
     def run(self) -> Run:
         """The range and the clock of this run."""
         return Run(self.config, self.clock)
+
+    @cached_property
+    def personal_data(self) -> PersonalData:
+        """What becomes of personal data in this run."""
+        return PersonalData.chosen(self.config)
 
     @cached_property
     def client(self) -> GongClient:
@@ -333,9 +340,12 @@ class TapGong(Tap):
         """Say what is wrong with the settings before anything is emitted.
 
         Raises:
-            SettingsError: credentials, dates, api_url or workspace ids are wrong.
+            SettingsError: credentials, dates, api_url or workspace ids are wrong, or there is no
+                salt for a key that is personal.
         """
         _ = self.run, self.client
+        for name, stream in self.selected.items() if not self.personal_data.is_kept else ():
+            self.personal_data.check(name, stream.schema, stream.primary_keys)
         if self.config.get("workspace_ids"):
             try:
                 _ = self.lists.workspaces
@@ -430,6 +440,16 @@ class TapGong(Tap):
             }
         _ = self.streams
         super().setup_mapper()
+        if self.personal_data.is_kept:
+            return
+        for entry in self.catalog.streams:
+            # The SDK has just done the same, with all that is selected.
+            name, stream = entry.tap_stream_id, self.streams.get(entry.tap_stream_id)
+            if stream is not None:
+                is_selected = entry.metadata.resolve_selection()
+                selected = get_selected_schema(name, entry.schema.to_dict(), is_selected)
+                treated = self.personal_data.schema(selected, stream.schema, stream.primary_keys)
+                self.mapper.register_raw_stream_schema(name, treated, entry.key_properties)
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
