@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hmac
+import logging
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     # A field's value and the object that holds it -> the value to write, or _GONE.
     _Treatment = Callable[[Any, Mapping[str, Any]], Any]
+
+logger = logging.getLogger("tap-gong")
 
 KEEP, HASH, DROP = "keep", "hash", "drop"
 _GONE = object()
@@ -38,22 +41,29 @@ class PersonalData:
     Args:
         choice: keep, hash or drop.
         salt: what makes hashes ours, empty for none.
+        makeshift: a secret that stands in for the salt where only a key needs one.
 
     Raises:
-        SettingsError: the salt is missing, or too short to be a secret.
+        SettingsError: there is no salt to hash with.
     """
 
-    def __init__(self, choice: str, salt: str) -> None:
+    def __init__(self, choice: str, salt: str, makeshift: str = "") -> None:
         if choice == HASH and not salt:
-            raise _no_salt("personal_data: hash")
-        if choice != KEEP and salt and len(salt) < _SHORTEST_SALT:
             msg = (
-                f"personal_data_salt must have {_SHORTEST_SALT} characters or more: who guesses it "
-                "can find out who is behind a hash"
+                "personal_data_salt is not set, and needed for personal_data: hash: set it to a "
+                "long random text, keep it secret and never change it, since the hashes change "
+                "with it"
             )
             raise SettingsError(msg)
         self._choice = choice
-        self._salt = salt.encode()
+        self._has_salt = bool(salt)
+        self._salt = (salt or makeshift).encode()
+        if choice != KEEP and salt and len(salt) < _SHORTEST_SALT:
+            logger.warning(
+                "personal_data_salt is short: who guesses it can find out who is behind a hash; "
+                "%d random characters or more are safe",
+                _SHORTEST_SALT,
+            )
         self._hash = functools.lru_cache(maxsize=10_000)(self._hash_of)
 
     @classmethod
@@ -61,9 +71,15 @@ class PersonalData:
         """As the settings say.
 
         Raises:
-            SettingsError: the salt is missing, or too short to be a secret.
+            SettingsError: there is no salt to hash with.
         """
-        return cls(settings.get("personal_data") or KEEP, settings.get("personal_data_salt") or "")
+        secrets = (settings.get("access_key_secret"), settings.get("client_secret"))
+        makeshift = next((str(secret) for secret in secrets if secret), settings["api_url"])
+        return cls(
+            settings.get("personal_data") or KEEP,
+            settings.get("personal_data_salt") or "",
+            makeshift,
+        )
 
     @property
     def is_kept(self) -> bool:
@@ -74,9 +90,6 @@ class PersonalData:
         """A value's hash: the same for the same value, in each stream and each run.
 
         Null stays null and an empty text empty; in lists and objects, each value is hashed alone.
-
-        Raises:
-            SettingsError: there is no salt.
         """
         if isinstance(value, list):
             return [self.hashed(item) for item in value]
@@ -93,10 +106,6 @@ class PersonalData:
         return str(self.hashed(name)) if self._choice == HASH else ""
 
     def _hash_of(self, text: str) -> str:
-        if not self._salt:
-            raise _no_salt(
-                "a field that is part of a key, and hashed even with personal_data: drop"
-            )
         normal = unicodedata.normalize("NFC", text).strip().casefold()
         if _PHONE.fullmatch(normal):
             normal = _BETWEEN_DIGITS.sub("", normal)
@@ -106,16 +115,11 @@ class PersonalData:
         content = normal.encode(errors="surrogatepass")
         return hmac.digest(self._salt, content, "sha256").hex()[:_HASH_LENGTH]
 
-    def check(self, stream: str, schema: Mapping[str, Any], keys: Collection[str]) -> None:
-        """See whether a stream's records can be treated.
-
-        Raises:
-            SettingsError: part of its key is personal, and there is no salt to hash it with.
-        """
-        personal = [key for key in keys if _mark(schema["properties"].get(key, {})) in PERSONAL]
-        if personal and not self.is_kept and not self._salt:
-            what = f"{' and '.join(personal)}, part of the key of {stream}, which is hashed even"
-            raise _no_salt(f"{what} with personal_data: drop")
+    def hashed_without_salt(self, schema: Mapping[str, Any], keys: Collection[str]) -> bool:
+        """Whether part of a stream's key is hashed, and no salt of its own to do it with."""
+        if self.is_kept or self._has_salt:
+            return False
+        return any(_mark(schema["properties"].get(key, {})) in PERSONAL for key in keys)
 
     def of_records(
         self, schema: Mapping[str, Any], keys: Collection[str]
@@ -283,13 +287,6 @@ def _mark(schema: Mapping[str, Any]) -> str | None:
         schema = schema["items"]
     mark: str | None = schema.get(MARK)
     return mark
-
-
-def _no_salt(needed_for: str) -> SettingsError:
-    return SettingsError(
-        f"personal_data_salt is not set, and needed for {needed_for}: set it to a long random "
-        "text, keep it secret and never change it, since the hashes change with it"
-    )
 
 
 def _of_hashes(schema: Mapping[str, Any]) -> dict[str, Any]:

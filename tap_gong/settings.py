@@ -140,8 +140,8 @@ SETTINGS = th.PropertiesList(
         secret=True,
         title="Salt of hashes",
         description=(
-            "For `personal_data`: a long random text that stays the same, 16 characters or more. "
-            "`drop` needs it where a key is personal"
+            "For `personal_data`: a long random text that stays the same; `hash` needs it, and "
+            "`drop` where a key is personal"
         ),
     ),
     th.Property(

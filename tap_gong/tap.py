@@ -340,12 +340,20 @@ class TapGong(Tap):
         """Say what is wrong with the settings before anything is emitted.
 
         Raises:
-            SettingsError: credentials, dates, api_url or workspace ids are wrong, or there is no
-                salt for a key that is personal.
+            SettingsError: credentials, dates, api_url or workspace ids are wrong.
         """
         _ = self.run, self.client
-        for name, stream in self.selected.items() if not self.personal_data.is_kept else ():
-            self.personal_data.check(name, stream.schema, stream.primary_keys)
+        without_salt = [
+            name
+            for name, stream in self.selected.items()
+            if self.personal_data.hashed_without_salt(stream.schema, stream.primary_keys)
+        ]
+        if without_salt:
+            self.logger.warning(
+                "What the keys of %s are made of is hashed with the secret of the credentials, and "
+                "changes with it; set personal_data_salt to a long random text for good",
+                ", ".join(without_salt),
+            )
         if self.config.get("workspace_ids"):
             try:
                 _ = self.lists.workspaces
