@@ -214,8 +214,7 @@ class Lockstep:
             self._begin_windows()
             rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
             if not (yield from whole(self._leader, slices, window, rows)):
-                for source in self._sources[1:]:
-                    self._tap.ahead.forget(source.operation)
+                self._tap.ahead.forget_window(window)
                 continue
             for source in self._sources:
                 if self._readers(source, due):
@@ -279,9 +278,12 @@ class Lockstep:
         except GongError as error:
             if not error.concerns_operation:
                 raise
-            self._tap.ahead.forget(source.operation)
             for reader in readers:
                 reader.fail(error)
+            # What was begun by the ids of a list that fails will be asked for in another way.
+            for other in self._sources:
+                if other is source or other.follows is type(source):
+                    self._tap.ahead.forget(other.operation)
 
 
 def whole(
