@@ -247,9 +247,7 @@ class ReadAhead:
         key = _key(coming.operation, **coming.asked)
         if key not in self._begun:
             source = self._client.sheets(coming.operation, **coming.asked)
-            self._begun[key] = _Chain(
-                coming.operation, source, rank, coming.leads_to, most, window
-            )
+            self._begun[key] = _Chain(coming.operation, source, rank, coming.leads_to, most, window)
             self._changed.notify_all()
         self._begun[key].rank = min(rank, self._begun[key].rank)
 

@@ -280,10 +280,14 @@ class Lockstep:
                 raise
             for reader in readers:
                 reader.fail(error)
-            # What was begun by the ids of a list that fails will be asked for in another way.
-            for other in self._sources:
-                if other is source or other.follows is type(source):
-                    self._tap.ahead.forget(other.operation)
+            self._forget(source)
+
+    def _forget(self, source: Source) -> None:
+        """Drop what was begun of a source that fails."""
+        for other in self._sources:
+            # What was to be asked for by its ids will be asked for in another way.
+            if other is source or other.follows is type(source):
+                self._tap.ahead.forget(other.operation)
 
 
 def whole(

@@ -206,10 +206,10 @@ def test_a_store_that_cannot_be_used_is_named(setting, message):
 
 def test_a_redis_server_that_forbids_scripts_is_named(redis_url):
     redis.Redis.from_url(redis_url).execute_command(
-        *"ACL SETUSER plain on >hunter2 ~* +@all -@scripting".split()
+        "ACL", "SETUSER", "plain", "on", ">hunter2", "~*", "+@all", "-@scripting"
     )
     setting = redis_url.replace("redis://", "redis://plain:hunter2@")
-    with pytest.raises(SettingsError, match="server at 127.0.0.1 cannot be used") as caught:
+    with pytest.raises(SettingsError, match=r"Redis server at .* cannot be used") as caught:
         RequestLimiter(per_second=3, budget=0, clock=SystemClock(), store=store(setting, "us"))
     assert "hunter2" not in str(caught.value)
 

@@ -162,11 +162,19 @@ def test_what_is_forgotten_is_not_asked_for(sandbox, ahead_of):
     assert settled(sandbox) <= 2
 
 
-@pytest.mark.parametrize("streams", [{"calls", "transcripts"}, {"call_index"}])
-@pytest.mark.parametrize("workspaces", [0, 2])
-def test_cutting_windows_wastes_little_of_what_was_begun(company, monkeypatch, streams, workspaces):
-    monkeypatch.setattr("tap_gong.windows._FEWEST", 60)
-    monkeypatch.setattr("tap_gong.windows.TOO_FULL", 45)
+@pytest.mark.parametrize(
+    ("streams", "workspaces", "planned", "too_full"),
+    [
+        ({"calls", "transcripts"}, 0, 60, 45),
+        ({"calls", "transcripts"}, 2, 60, 45),
+        ({"call_index"}, 0, 260, 120),
+    ],
+)
+def test_cutting_windows_wastes_little_of_what_was_begun(
+    company, monkeypatch, streams, workspaces, planned, too_full
+):
+    monkeypatch.setattr("tap_gong.windows._FEWEST", planned)
+    monkeypatch.setattr("tap_gong.windows.TOO_FULL", too_full)
     chosen = [str(found["id"]) for found in company.company.workspaces()[:workspaces]]
     asked = []
     for concurrency in (1, 6):
@@ -228,13 +236,12 @@ def test_a_failed_stream_is_followed_up_no_more(monkeypatch):
         latency=0.02,
         without_scopes=["api:calls:read:transcript"],
     ) as sandbox:
-        config = settings(sandbox, end_date=NOW.isoformat(), concurrency=4)
+        config = settings(sandbox, end_date=NOW.isoformat(), concurrency=2)
         output = run_tap(config, streams={"calls", "transcripts"})
         assert output.failed == ["transcripts"]
-        count = settled(sandbox)
-        refused = sum(entry.status == 401 for entry in sandbox.requests)
-    assert refused <= 12
-    assert count - refused <= 14
+        settled(sandbox)
+    # The one that is read, and those that may be under way.
+    assert sum(entry.status == 401 for entry in sandbox.requests) <= 3
 
 
 def test_every_thread_keeps_its_connection(company, config, caplog):
