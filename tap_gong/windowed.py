@@ -234,8 +234,7 @@ class Lockstep:
             self._begin_windows()
             rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
             if not (yield from whole(self._leader, slices, window, rows)):
-                for source in self._sources[1:]:
-                    self._tap.ahead.forget(source.operation)
+                self._tap.ahead.forget_window(window)
                 continue
             for source in self._sources:
                 if self._readers(source, due):
@@ -300,9 +299,16 @@ class Lockstep:
         except GongError as error:
             if not error.concerns_operation:
                 raise
-            self._tap.ahead.forget(source.operation)
             for reader in readers:
                 reader.fail(error)
+            self._forget(source)
+
+    def _forget(self, source: Source) -> None:
+        """Drop what was begun of a source that fails."""
+        for other in self._sources:
+            # What was to be asked for by its ids will be asked for in another way.
+            if other is source or other.follows is type(source):
+                self._tap.ahead.forget(other.operation)
 
 
 def whole(
