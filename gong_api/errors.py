@@ -27,6 +27,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from gong_api.contact_details import hidden
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -148,8 +150,12 @@ def masked(text: str) -> str:
     return _URL.sub(lambda url: f"{url['scheme']}{url['rest']}{'?…' if url['query'] else ''}", text)
 
 
-def refusal(response: requests.Response) -> Refused:
+def refusal(response: requests.Response, *, hides_persons: bool = False) -> Refused:
     """Turn a 4xx answer into the exception that fits it (API: error envelope, gong status table).
+
+    Args:
+        response: the answer.
+        hides_persons: Gong's words are told without e-mail addresses and phone numbers.
 
     The envelope is `{"requestId": str, "errors": [str, ...]}`; anything else, a proxy's page
     for instance, yields no texts.
@@ -181,6 +187,8 @@ def refusal(response: requests.Response) -> Refused:
     }.get(kind, "" if answer is not None else "Check api_url, the network and any proxy")
     message = ". ".join(part.rstrip(".") for part in (said, shown, advice) if part)
     message = message.replace("?. ", "? ")
+    if hides_persons:
+        message = hidden(message)
     if request_id:
         message = f"{message} (Gong request {request_id})"
     error = kind(message, status=response.status_code, texts=texts, request_id=request_id)
