@@ -18,7 +18,16 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from gong_api.auth import OAuth
-from gong_api.errors import BadCredentials, MissingList, NotSent, Unreachable, refusal
+from gong_api.errors import (
+    HTML,
+    BadCredentials,
+    MissingList,
+    NotSent,
+    Unreachable,
+    breaks_off,
+    media_type,
+    refusal,
+)
 from gong_api.operation import Page, Sheet
 from gong_api.retries import (
     Transient,
@@ -273,6 +282,10 @@ class GongClient:
         if response.is_redirect:
             raise NotSent(_redirected(response))
         if response.status_code >= 400:
+            if breaks_off(response):
+                # Its words are lost, and they tell an empty window from a wrong path.
+                msg = f"{_said(response)} that breaks off"
+                raise Transient(Unreachable(msg), never_arrived=True)
             raise refusal(response, hides_persons=self._hides_persons)
         return response
 
@@ -319,10 +332,13 @@ def _parsed(
         msg = f"{urlsplit(response.url).netloc} answered JSON that is not Gong's; check api_url"
         raise Unreachable(msg) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        host = urlsplit(response.url).netloc
-        kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
-        msg = f"{host} answered {response.status_code} with {kind} that is not JSON; check api_url"
-        raise Transient(Unreachable(msg), looks_permanent=kind == "text/html") from error
+        msg = f"{_said(response)} that is not JSON; check api_url"
+        raise Transient(Unreachable(msg), looks_permanent=media_type(response) == HTML) from error
+
+
+def _said(response: requests.Response) -> str:
+    host = urlsplit(response.url).netloc
+    return f"{host} answered {response.status_code} with {media_type(response)}"
 
 
 def _paging(member: msgspec.Raw | None) -> dict[str, Any]:

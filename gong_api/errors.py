@@ -38,6 +38,7 @@ _SCOPE = re.compile(r"permission to use '(?P<scope>[^']+)'")
 _NOTHING_FOUND = re.compile(r"\bno\b.*\bfound\b.*provided filters", re.IGNORECASE)
 _CURSOR_EXPIRED = re.compile(r"cursor has expired", re.IGNORECASE)
 _MOST_TEXT = 500
+HTML = "text/html"
 _URL = re.compile(
     r"""(?P<scheme>\b[\w+.-]+://)(?:[^\s/?#'"]*@)?(?P<rest>[^\s?'"]*)(?P<query>\?[^\s'"]*)?"""
 )
@@ -170,7 +171,7 @@ def refusal(response: requests.Response, *, hides_persons: bool = False) -> Refu
     scope = _SCOPE.search(text)
     shown = _shown_to_users(answer or {})
     if answer is None:
-        media = response.headers.get("Content-Type", "no content").partition(";")[0]
+        media = media_type(response)
         shown = f"That is {media} and none of Gong's answers; does a proxy or a firewall send it?"
     advice = {
         BadCredentials: (
@@ -195,6 +196,22 @@ def refusal(response: requests.Response, *, hides_persons: bool = False) -> Refu
     if isinstance(error, MissingScope) and scope:
         error.scope = scope["scope"]
     return error
+
+
+def media_type(response: requests.Response) -> str:
+    """What an answer says that it is."""
+    return response.headers.get("Content-Type", "no content type").partition(";")[0].strip()
+
+
+def breaks_off(response: requests.Response) -> bool:
+    """Whether an answer says that it is JSON, and is not: its end is missing."""
+    if media_type(response) != "application/json" or not response.content:
+        return False
+    try:
+        msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return True
+    return False
 
 
 def _kind(status: int, text: str, *, is_gongs: bool) -> type[Refused]:
