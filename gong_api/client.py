@@ -19,7 +19,16 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from gong_api.auth import OAuth
-from gong_api.errors import BadCredentials, MissingList, NotSent, Unreachable, refusal
+from gong_api.errors import (
+    HTML,
+    BadCredentials,
+    MissingList,
+    NotSent,
+    Unreachable,
+    breaks_off,
+    media_type,
+    refusal,
+)
 from gong_api.operation import Page, Sheet
 from gong_api.retries import (
     Transient,
@@ -70,6 +79,15 @@ class Content:
     kind: str
 
 
+def _without_queries(record: logging.LogRecord) -> bool:
+    """Cut queries, which may hold an e-mail address, from what urllib3 tells of requests."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args
+        )
+    return True
+
+
 class RepeatedPage(Unreachable):
     """Gong answered with a page that was just read: an endless loop."""
 
@@ -87,6 +105,7 @@ class GongClient:
         user_agent: how we introduce ourselves.
         follows_token: use the host that an OAuth token answer names instead of `base_url`.
         connections: how many threads may send at once.
+        hides_persons: errors tell Gong's words without e-mail addresses and phone numbers.
     """
 
     def __init__(
@@ -101,6 +120,7 @@ class GongClient:
         user_agent: str,
         follows_token: bool = False,
         connections: int = 1,
+        hides_persons: bool = False,
     ) -> None:
         self._follows_token = follows_token
         self.base_url = base_url
@@ -108,6 +128,8 @@ class GongClient:
         self.retries = retries
         self.clock = clock
         self._auth = auth
+        # Adding it again changes nothing.
+        logging.getLogger("urllib3.connectionpool").addFilter(_without_queries)
         self._timeout = timeout
         self._session = requests.Session()
         self._session.mount(base_url, HTTPAdapter(pool_maxsize=connections))
@@ -115,6 +137,7 @@ class GongClient:
         # Credentials come from the settings alone, never from ~/.netrc.
         self._session.auth = auth
         self._met = False
+        self._hides_persons = hides_persons
 
     def request(
         self,
@@ -266,7 +289,11 @@ class GongClient:
         if response.is_redirect:
             raise NotSent(_redirected(response))
         if response.status_code >= 400:
-            raise refusal(response)
+            if breaks_off(response):
+                # Its words are lost, and they tell an empty window from a wrong path.
+                msg = f"{_said(response)} that breaks off"
+                raise Transient(Unreachable(msg), never_arrived=True)
+            raise refusal(response, hides_persons=self._hides_persons)
         return response
 
     def _read(self, response: requests.Response, read: Callable[[requests.Response], _T]) -> _T:
@@ -326,10 +353,13 @@ def _parsed(
         msg = f"{urlsplit(response.url).netloc} answered JSON that is nested too deep to be read"
         raise Unreachable(msg) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        host = urlsplit(response.url).netloc
-        kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
-        msg = f"{host} answered {response.status_code} with {kind} that is not JSON; check api_url"
-        raise Transient(Unreachable(msg), looks_permanent=kind == "text/html") from error
+        msg = f"{_said(response)} that is not JSON; check api_url"
+        raise Transient(Unreachable(msg), looks_permanent=media_type(response) == HTML) from error
+
+
+def _said(response: requests.Response) -> str:
+    host = urlsplit(response.url).netloc
+    return f"{host} answered {response.status_code} with {media_type(response)}"
 
 
 class _Paging(msgspec.Struct):

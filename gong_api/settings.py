@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 from singer_sdk import typing as th
 
@@ -195,7 +196,9 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
         clock=clock,
         timeout=number(settings, "request_timeout"),
         user_agent=settings["user_agent"],
-        connections=settings.get("concurrency", 1),
+        # The main thread sends, too, while others read ahead.
+        connections=settings.get("concurrency", 1) + 1,
+        hides_persons=(settings.get("personal_data") or "keep") != "keep",
     )
 
 
@@ -226,7 +229,10 @@ def _encrypted(url: str, setting: str, example: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        # What the HTTP library would refuse later: a label that is empty, too long or a wildcard.
+        requests.Request("GET", url).prepare()
+        (parts.hostname or "").encode("idna")
+    except (ValueError, requests.RequestException):
         is_url = False
     if not is_url or "@" in parts.netloc:
         shown = "" if "@" in url else f", not {url!r}"

@@ -51,7 +51,7 @@ class _Catalog(msgspec.Struct):
     streams: list[_Stream]
 
 
-def checked_catalog(catalog: dict[str, Any], what: str) -> dict[str, Any]:
+def checked_catalog(catalog: Any, what: str) -> dict[str, Any]:
     """A catalog that has the form of one.
 
     Args:
@@ -73,7 +73,8 @@ def checked_catalog(catalog: dict[str, Any], what: str) -> dict[str, Any]:
                 f"{entry.tap_stream_id!r}; streams are renamed by stream_maps"
             )
             raise SettingsError(msg)
-    return catalog
+    checked: dict[str, Any] = catalog
+    return checked
 
 
 class _Stretch(msgspec.Struct, rename={"start": "from", "end": "to"}):
@@ -105,21 +106,27 @@ class _StreamState(msgspec.Struct):
     progress_markers: dict[str, Any] = {}
 
 
-_StreamStates = dict[str, _StreamState]
+class _State(msgspec.Struct):
+    bookmarks: dict[str, _StreamState] = {}
 
 
-def checked_state(state: dict[str, Any]) -> dict[str, Any]:
+def checked_state(state: Any, what: str) -> dict[str, Any]:
     """A state that has the form of one.
+
+    Args:
+        state: as it was read.
+        what: the option, and the file if it is known, for the message.
 
     Raises:
         SettingsError: naming the place in it that is wrong.
     """
     try:
-        msgspec.convert(state.get("bookmarks", {}), _StreamStates)
+        msgspec.convert(state, _State)
     except msgspec.ValidationError as error:
         msg = (
-            '--state must look like {"bookmarks": {"calls": {…}, …}}, as a run wrote it; in its '
-            f"bookmarks: {error}"
+            f'{what} must look like {{"bookmarks": {{"calls": {{…}}, …}}}}, as a run wrote it: '
+            f"{error}"
         )
         raise SettingsError(msg) from error
-    return state
+    checked: dict[str, Any] = state
+    return checked
