@@ -132,12 +132,12 @@ class DocumentServer(AnsweringServer):
         return str(number) if name.lower().endswith("id") else f"{name} {number}"
 
 
-def template_of(path: str) -> str:
-    """The document's path for a real one."""
+def template_of(path: str, segment: str = r"\d+") -> str:
+    """The document's path for a real one, whose ids are of a form."""
     if path in document()["paths"]:
         return path
     for template in document()["paths"]:
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+        if re.fullmatch(re.sub(r"\{\w+\}", lambda _: segment, template), path):
             return str(template)
     return path
 
