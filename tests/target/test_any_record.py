@@ -52,6 +52,7 @@ _TEXTS = st.one_of(
             "[[",
             '{"a": ',
             "\\ud800",
+            '["\\ud800"]',
             "1.9E+18",
             "2026-02-30T00:00:00Z",
             "2026-06-11T10:00:00",
@@ -191,7 +192,8 @@ def test_a_record_is_sent_right_or_refused_with_a_reason(stream, sandbox, folder
     faults = []
     for entry in sandbox.requests:
         assert entry.status < 500, (entry, record)
-        if stream == "requests":
+        if stream == "requests" or (entry.status == 404 and entry.body is None):
+            # A path that the sandbox does not have: it has not looked at the body.
             continue
         operation = document()["paths"][template_of(entry.path, "[^/]+")][entry.method.lower()]
         if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
@@ -212,6 +214,8 @@ def test_a_record_is_sent_right_or_refused_with_a_reason(stream, sandbox, folder
         ({"duration": float("nan")}, "duration must be a number that is finite"),
         ({"duration": -float("inf")}, "duration must be a number that is finite"),
         ({"primaryUser": {"id": 1}}, "primaryUser must be an id"),
+        ({"parties": r'[{"name": "\ud800"}]'}, "'parties': half of a character"),
+        ({"title": "\ud800"}, "'title': half of a character"),
         ({"parties": "[" * 3000}, "parties must be a list"),
         ({"parties": "[" * 100_000 + "]" * 100_000}, "parties must be a list"),
     ],
@@ -223,3 +227,12 @@ def test_what_is_far_out_is_refused_by_its_field(sandbox, tmp_path, change, word
     assert (target.tally.done, target.tally.failed, row.status) == (0, 1, "failed")
     assert words in row.error
     assert len(row.error) < 1000
+
+
+@pytest.mark.parametrize("method", ["\ud800", "GET"])
+def test_half_of_a_character_is_refused_where_the_content_is_the_key(sandbox, tmp_path, method):
+    record = {"method": method, "path": "/v2/users", "params": r'{"a": "\ud800"}'}
+    config = settings(sandbox, tmp_path, on_error="skip")
+    assert run_target(config, messages("requests", [record])).tally.failed == 1
+    (row,) = receipts(tmp_path)
+    assert "half of a character" in row.error
