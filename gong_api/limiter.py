@@ -31,6 +31,7 @@ from pyrate_limiter import (
 )
 
 from gong_api.errors import LimitReached, SettingsError
+from gong_api.private_files import make_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -209,7 +210,7 @@ class SqliteStore:
     def __init__(self, path: Path, company: str) -> None:
         self._path = path
         self._company = company
-        self._lock = filelock.FileLock(f"{path}.lock")
+        self._lock = filelock.FileLock(f"{path}.lock", mode=0o600)
         self._clock = WallClock()
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
@@ -219,7 +220,7 @@ class SqliteStore:
             SettingsError: the file cannot be written, or is something else.
         """
         with self._complaining():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_file(self._path)
             with self._lock:
                 return SQLiteBucket.init_from_file(
                     [rate], table=f"{name}_{self._company}", db_path=str(self._path)
