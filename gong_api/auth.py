@@ -48,6 +48,7 @@ _SETTING = "oauth_token_url"
 _UNDONE = {429, 503}
 _WRONG_CLIENT = {"invalid_client", "unauthorized_client"}
 
+_WAITING = "Waiting for a new OAuth token; ending now would lose it"
 _RECONNECT = (
     "connect the app in Gong anew and set the refresh_token that it gives. A refresh token works "
     "once: each tap, target and machine needs the same oauth_token_path, or a connection of its own"
@@ -149,7 +150,7 @@ class OAuth(AuthBase):
     def close(self) -> None:
         """Wait for an exchange that a thread has begun, and save what could not be saved."""
         if self._exchange is not None:
-            self._exchange.finish()
+            self._exchange.finish(is_last=True)
         if self._unsaved is not None:
             with contextlib.suppress(GongError), self._file.locked():
                 self._keep(self._unsaved)
@@ -342,8 +343,11 @@ class _Unbroken(Generic[_T]):
         self.finish()
         return self._outcome.result()
 
-    def finish(self) -> None:
+    def finish(self, *, is_last: bool = False) -> None:
         """Wait for the end of work that has begun.
+
+        Args:
+            is_last: nothing else is waited for any more.
 
         Raises:
             BaseException: what a signal raised meanwhile.
@@ -354,10 +358,13 @@ class _Unbroken(Generic[_T]):
                 if not self._is_started:
                     self._is_started = True
                     self._thread.start()
+                if is_last:
+                    is_last = False
+                    logger.warning(_WAITING)
                 wait([self._outcome], _GLANCE)
             except BaseException as stop:  # noqa: BLE001
                 # Raised below: the answer must not be lost.
-                logger.warning("Waiting for a new OAuth token; ending now would lose it")
+                logger.warning(_WAITING)
                 interruption = interruption or stop
             if interruption and self._thread.ident is None:
                 break
