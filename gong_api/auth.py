@@ -48,7 +48,6 @@ _SETTING = "oauth_token_url"
 _UNDONE = {429, 503}
 _WRONG_CLIENT = {"invalid_client", "unauthorized_client"}
 
-_WAITING = "Waiting for a new OAuth token; ending now would lose it"
 _RECONNECT = (
     "connect the app in Gong anew and set the refresh_token that it gives. A refresh token works "
     "once: each tap, target and machine needs the same oauth_token_path, or a connection of its own"
@@ -353,21 +352,23 @@ class _Unbroken(Generic[_T]):
             BaseException: what a signal raised meanwhile.
         """
         interruption: BaseException | None = None
+        is_news = is_last
         while self._is_wanted and not self._outcome.done():
             try:
                 if not self._is_started:
                     self._is_started = True
                     self._thread.start()
-                if is_last:
-                    is_last = False
-                    logger.warning(_WAITING)
+                if is_news:
+                    is_news = False
+                    logger.warning("Waiting for a new OAuth token; ending now would lose it")
                 wait([self._outcome], _GLANCE)
+                if interruption and self._thread.ident is None:
+                    break
             except BaseException as stop:  # noqa: BLE001
-                # Raised below: the answer must not be lost.
-                logger.warning(_WAITING)
+                # Raised below: the answer must not be lost. Nothing more is done here, since a
+                # second signal would get out.
                 interruption = interruption or stop
-            if interruption and self._thread.ident is None:
-                break
+                is_news = True
         if interruption:
             raise interruption
 

@@ -270,7 +270,7 @@ def test_where_the_disk_is_full_no_token_is_spent(sandbox, oauth):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (512, limits[1]))
     try:
-        with pytest.raises(SettingsError, match="File too large. No token was spent"):
+        with pytest.raises(SettingsError, match=r"File too large\. No token was spent"):
             gong.request("GET", "/v2/users")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
