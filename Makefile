@@ -14,7 +14,7 @@ DEMO_PYTHON ?= $(call find_python,python3 python python3.13 python3.12 python3.1
 BIN := .venv/bin
 DEMO_BIN := .venv-demo/bin
 
-.PHONY: demo test test-slow lint docs bench clean
+.PHONY: demo test test-slow lint docs reliability bench clean
 
 demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
@@ -32,6 +32,9 @@ lint: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py
+
+reliability: .venv/installed
+	$(BIN)/pytest -m "proves and not slow" --write-reliability
 
 bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --quiet --group bench

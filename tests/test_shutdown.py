@@ -77,6 +77,11 @@ def test_a_stop_in_the_middle_of_a_line_waits_for_its_end(capsysbinary):
         writer.stop(stop)
 
 
+@pytest.mark.proves(
+    "`| head`: the reader of the output goes away",
+    "tap",
+    "exit code 3, one line; run again to go on",
+)
 def test_a_reader_that_goes_away_ends_a_run_quietly(slow, tmp_path):
     with start(slow, tmp_path) as tap:
         assert tap.stdout
