@@ -21,7 +21,7 @@ import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from gong_api.errors import GongError, InDoubt, NotSent, SettingsError
-from gong_api.hosts import checked_url, is_gongs, redirected, unusable_certificates
+from gong_api.hosts import StayingSession, checked_url, is_gongs, redirected, unusable_certificates
 from gong_api.retries import Transient, transient_answer, transient_connection
 from gong_api.token_file import TokenFile, Tokens
 
@@ -223,14 +223,15 @@ class OAuth(AuthBase):
     def _spend(self, known: Tokens, was_interrupted: bool) -> Tokens:
         """What Gong gives for a refresh token. Sent once: the answer to it may be the only one."""
         try:
-            response = requests.post(
-                self._token_url,
-                data={"grant_type": "refresh_token", "refresh_token": known.refresh_token},
-                auth=self._client,
-                headers={"User-Agent": self._user_agent, "Accept": "application/json"},
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-            )
+            with StayingSession() as session:
+                response = session.post(
+                    self._token_url,
+                    data={"grant_type": "refresh_token", "refresh_token": known.refresh_token},
+                    auth=self._client,
+                    headers={"User-Agent": self._user_agent, "Accept": "application/json"},
+                    timeout=_TIMEOUT,
+                    allow_redirects=False,
+                )
         except requests.RequestException as error:
             host = urlsplit(self._token_url).netloc
             failure = transient_connection(error, host, setting=_SETTING)

@@ -26,7 +26,7 @@ from gong_api.errors import (
     Unreachable,
     refusal,
 )
-from gong_api.hosts import redirected, unusable_certificates
+from gong_api.hosts import StayingSession, redirected, unusable_certificates
 from gong_api.operation import Page, Sheet
 from gong_api.retries import (
     Transient,
@@ -111,7 +111,7 @@ class GongClient:
         self.clock = clock
         self._auth = auth
         self._timeout = timeout
-        self._session = requests.Session()
+        self._session = StayingSession()
         self._session.mount(base_url, HTTPAdapter(pool_maxsize=connections))
         self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
         # Credentials come from the settings alone, never from ~/.netrc.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+from typing_extensions import override
 
 from gong_api.errors import SettingsError
 
 if TYPE_CHECKING:
-    import requests
+    from collections.abc import Iterator
 
 GONG = "https://api.gong.io"
 _GONGS = "gong.io"
@@ -75,6 +78,14 @@ def is_gongs(url: str, token_url: str) -> bool:
     host = (urlsplit(url).hostname or "").rstrip(".")
     is_below = host == _GONGS or host.endswith(f".{_GONGS}")
     return is_below or host == urlsplit(token_url).hostname
+
+
+class StayingSession(requests.Session):
+    """A session that follows no redirect, nor looks at where one leads: it may be no URL."""
+
+    @override
+    def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator[requests.Response]:
+        return iter(())
 
 
 def redirected(response: requests.Response, setting: str) -> str:

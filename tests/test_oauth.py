@@ -108,6 +108,11 @@ def test_a_token_is_renewed_before_it_ends(sandbox, oauth):
     assert 401 not in [entry.status for entry in sandbox.requests]
 
 
+@pytest.mark.proves(
+    "two processes start at once with one OAuth token",
+    "tap and target",
+    "one of them renews it, the other uses what came",
+)
 def test_two_processes_that_start_at_once_spend_one_token(sandbox, oauth, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**oauth, "max_records": 1}))
     command = [TAP, "--config", "config.json"]
@@ -122,6 +127,11 @@ def test_two_processes_that_start_at_once_spend_one_token(sandbox, oauth, tmp_pa
     assert exchanges(sandbox) == [200]
 
 
+@pytest.mark.proves(
+    "401 for an OAuth token, at several requests at once",
+    "tap and target",
+    "renewed once, and each request is sent again once",
+)
 def test_ten_threads_that_are_refused_at_once_spend_one_token(sandbox, oauth):
     gong = client(oauth)
     gong.request("GET", "/v2/users")
@@ -221,6 +231,11 @@ def test_a_newly_configured_token_begins_a_chain_of_its_own(sandbox, oauth):
     assert exchanges(sandbox) == [200, 200]
 
 
+@pytest.mark.proves(
+    "two companies share a token file by mistake",
+    "tap and target",
+    "each has its own token in it",
+)
 def test_two_companies_that_share_a_file_do_not_lock_each_other_out(sandbox, oauth):
     other = str(sandbox.site.tokens.authorize(sandbox.clock.now())["refresh_token"])
     both = [oauth, {**oauth, "refresh_token": other}]
@@ -262,6 +277,11 @@ def test_where_nothing_can_be_written_no_token_is_spent(sandbox, oauth, tmp_path
     assert exchanges(sandbox) == []
 
 
+@pytest.mark.proves(
+    "the disk is full, or the token file cannot be written",
+    "tap and target",
+    "no token is spent; exit code 1",
+)
 @needs_posix
 def test_where_the_disk_is_full_no_token_is_spent(sandbox, oauth):
     Path(oauth["oauth_token_path"]).parent.mkdir()
@@ -278,6 +298,11 @@ def test_where_the_disk_is_full_no_token_is_spent(sandbox, oauth):
     assert gong.request("GET", "/v2/users")["users"]
 
 
+@pytest.mark.proves(
+    "the token file can no longer be written after a token was spent",
+    "tap and target",
+    "the run goes on, and says where the new token is",
+)
 def test_a_token_that_cannot_be_put_in_its_place_is_not_lost(oauth, caplog):
     path = Path(oauth["oauth_token_path"])
 
@@ -359,6 +384,11 @@ def run_and_signal(oauth, tmp_path, number, *, answered=lambda: None, keeps=True
     return run.returncode, log
 
 
+@pytest.mark.proves(
+    "Ctrl-C or SIGTERM, even repeated, while an OAuth token is renewed",
+    "tap and target",
+    "the new token is waited for and stored; exit code 3",
+)
 @needs_posix
 @pytest.mark.parametrize(
     "signals", [[signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGTERM]]
@@ -371,6 +401,11 @@ def test_an_exchange_is_waited_for_when_a_run_is_stopped(oauth, tmp_path, signal
     assert not list(Path(oauth["oauth_token_path"]).parent.glob("*.renewing"))
 
 
+@pytest.mark.proves(
+    "SIGKILL while an OAuth token is renewed, Gong did not get it",
+    "tap and target",
+    "the next run uses the old token",
+)
 @needs_posix
 def test_killed_before_the_answer_the_next_run_tries_the_old_token(sandbox, oauth, tmp_path):
     """Gong had not got the request: the token is still good."""
@@ -380,6 +415,11 @@ def test_killed_before_the_answer_the_next_run_tries_the_old_token(sandbox, oaut
     assert exchanges(sandbox) == [200]
 
 
+@pytest.mark.proves(
+    "SIGKILL while an OAuth token is renewed, Gong had spent it",
+    "tap and target",
+    "the next run says that the answer was lost, and how to reconnect",
+)
 @needs_posix
 def test_killed_before_the_answer_the_next_run_says_so_if_the_token_is_spent(
     sandbox, oauth, tmp_path
@@ -414,6 +454,11 @@ sys.audit("gong.used")
 """
 
 
+@pytest.mark.proves(
+    "SIGKILL after a new OAuth token came",
+    "tap and target",
+    "the next run uses it",
+)
 @needs_posix
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_killed_between_the_answer_and_its_use_the_next_run_works(sandbox, oauth, place):
@@ -529,6 +574,7 @@ def test_an_answer_without_an_access_token_keeps_the_new_refresh_token(oauth):
         (None, 1, "the connection broke.*may be spent. Run again"),
         ((302, {"Location": "https://u:p@evil.example/x"}, b""), 1, "https://evil.example;"),
         ((308, {"Location": "/elsewhere"}, b""), 1, "redirects to another path of its own"),
+        ((302, {"Location": "http://[broken"}, b""), 1, "what is no URL"),
         ((404, {}, b"no"), 1, "check oauth_token_url; no token was spent"),
         ((401, {}, {"error": "invalid_client"}), 1, "Check client_id and client_secret"),
         ((400, {}, {"error": "invalid_grant"}), 1, "spent or revoked: connect the app in Gong"),
@@ -591,6 +637,11 @@ def test_a_refusal_that_repeats_the_token_does_not_show_it(oauth):
     assert "bad … now" in str(refused.value)
 
 
+@pytest.mark.proves(
+    "a refresh token is spent or revoked",
+    "tap and target",
+    "says how to reconnect; exit code 1",
+)
 def test_a_spent_token_says_how_to_reconnect(oauth, tmp_path):
     client(oauth).request("GET", "/v2/users")
     lost = {**oauth, "oauth_token_path": str(tmp_path / "elsewhere.json")}
