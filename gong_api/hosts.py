@@ -96,14 +96,13 @@ def redirected(response: requests.Response, setting: str) -> str:
         setting: that named the host which answered.
     """
     asked = urlsplit(response.url)
+    told = f"{asked.netloc} redirects to"
     try:
         target = urlsplit(urljoin(response.url, response.headers.get("Location", "")))
         port = f":{target.port}" if target.port else ""
         host = f"{target.scheme}://{target.hostname}{port}"
     except ValueError:
-        host = "what is no URL"
-        target = asked
-    told = f"{asked.netloc} redirects to"
+        return f"{told} what is no URL; check {setting}"
     if target.netloc == asked.netloc and target.scheme == asked.scheme:
         return f"{told} another path of its own, which Gong does not; check {setting}"
     return (

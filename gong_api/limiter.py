@@ -318,10 +318,8 @@ def store(setting: str, company: str) -> Store:
         return SqliteStore(Path(rest[1:]), company)
     if scheme in {"redis", "rediss"} and rest:
         return RedisStore(setting, company)
-    msg = (
-        "rate_limit_store must be memory, sqlite:///path/to/file or redis://host:6379/0, not "
-        f"{scheme!r}"
-    )
+    # What it is instead is not told: there may be a password in it.
+    msg = "rate_limit_store must be memory, sqlite:///path/to/file or redis://host:6379/0"
     raise SettingsError(msg)
 
 

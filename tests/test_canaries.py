@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +85,7 @@ def test_every_secret_of_the_settings_is_known_here():
         assert TapGong.config_jsonschema["properties"][name]["type"]
 
 
-SITUATIONS = {
+SITUATIONS: dict[str, dict[str, Any]] = {
     "good": {},
     "wrong key": {"access_key_secret": f"{WORD}-wrong"},
     "no host": {"api_url": "http://127.0.0.1:9", "max_retries": 0},
@@ -163,8 +165,44 @@ def leaks(written):
     ]
 
 
-@pytest.mark.parametrize("plugin", [TapGong, TargetGong], ids=["tap", "target"])
-@pytest.mark.parametrize("situation", SITUATIONS)
+# A process each takes long; every kind of failure is among the few that are always tried.
+QUICK = {(TapGong, "good"), (TapGong, "wrong type"), (TapGong, "oauth refused")} | {
+    (TargetGong, "good"),
+    (TargetGong, "wrong key"),
+    (TargetGong, "odd store"),
+}
+
+
+PROVES = {
+    (TapGong, "oauth refused"): [
+        pytest.mark.proves(
+            "any failure, at the log level DEBUG too", "tap", "no secret in log, output or reports"
+        )
+    ],
+    (TargetGong, "wrong key"): [
+        pytest.mark.proves(
+            "any failure, at the log level DEBUG too",
+            "target",
+            "no secret in log, ledger or receipts",
+        )
+    ],
+}
+
+
+def all_or_quick(cases, quick):
+    return [
+        pytest.param(
+            *case,
+            marks=[*PROVES.get(case, ())] if case in quick else [pytest.mark.slow],
+        )
+        for case in cases
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "situation"),
+    all_or_quick(itertools.product([TapGong, TargetGong], SITUATIONS), QUICK),
+)
 def test_no_run_shows_a_secret(gong, tokens, tmp_path, plugin, situation):
     config = config_of(plugin, gong, tokens, situation)
     done, written = run(
@@ -173,10 +211,18 @@ def test_no_run_shows_a_secret(gong, tokens, tmp_path, plugin, situation):
     assert leaks(written) == []
     assert "Traceback" not in done.stderr
     assert (done.returncode == 0) == (situation == "good"), done.stderr
+    if situation == "good":
+        assert "DEBUG" in done.stderr
+        assert "urllib3" in done.stderr
 
 
-@pytest.mark.parametrize("plugin", [TapGong, TargetGong], ids=["tap", "target"])
-@pytest.mark.parametrize("situation", ["good", "wrong key", "wrong type", "odd store"])
+@pytest.mark.parametrize(
+    ("plugin", "situation"),
+    all_or_quick(
+        itertools.product([TapGong, TargetGong], ["good", "wrong key", "wrong type", "odd store"]),
+        {(TapGong, "wrong type")},
+    ),
+)
 def test_no_run_shows_a_secret_of_the_environment(gong, tokens, tmp_path, plugin, situation):
     config = config_of(plugin, gong, tokens, situation)
     done, written = run(tmp_path, plugin, config, from_environment=True)
@@ -185,21 +231,20 @@ def test_no_run_shows_a_secret_of_the_environment(gong, tokens, tmp_path, plugin
 
 
 @pytest.mark.parametrize(
-    ("plugin", "arguments"),
-    [
-        (TapGong, ["--about", "--format=json"]),
-        (TapGong, ["--about", "--format=markdown"]),
-        (TapGong, ["--about", "--format=text"]),
-        (TapGong, ["--plan"]),
-        (TapGong, ["--test"]),
-        (TapGong, ["--discover"]),
-        (TargetGong, ["--about", "--format=json"]),
-        (TargetGong, ["--about", "--format=markdown"]),
-        (TargetGong, ["--receipts"]),
-    ],
+    ("plugin", "option"),
+    all_or_quick(
+        [
+            *((TapGong, f"--about --format={form}") for form in ("json", "markdown", "text")),
+            *((TapGong, option) for option in ("--plan", "--test", "--discover")),
+            (TargetGong, "--about --format=json"),
+            (TargetGong, "--about --format=markdown"),
+            (TargetGong, "--receipts"),
+        ],
+        {(TapGong, "--about --format=text"), (TapGong, "--plan")},
+    ),
 )
-def test_no_command_shows_a_secret(gong, tokens, tmp_path, plugin, arguments):
-    _, written = run(tmp_path, plugin, config_of(plugin, gong, tokens, "good"), *arguments)
+def test_no_command_shows_a_secret(gong, tokens, tmp_path, plugin, option):
+    _, written = run(tmp_path, plugin, config_of(plugin, gong, tokens, "good"), *option.split())
     assert leaks(written) == []
 
 
