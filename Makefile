@@ -47,10 +47,12 @@ audit-packages: .venv/installed
 	$(BIN)/python -m pip install --quiet --quiet --group audit
 	$(BIN)/pip-audit --skip-editable
 
-# A finding that is none is taken up with `detect-secrets scan --baseline .secrets.baseline`.
+# What tests have in place of secrets.
+NO_SECRETS := ^(sandbox|secret|secret-1|wrong-secret|HUSH2281|pw|pass|proxy-pass)$$
+
 audit-secrets: .venv/installed
 	$(BIN)/python -m pip install --quiet --quiet --group audit
-	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-secrets '$(NO_SECRETS)'
 
 clean:
 	rm -rf .venv .venv-demo .meltano .gong output dist build
