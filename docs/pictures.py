@@ -72,8 +72,10 @@ def picture_of_the_page(path: Path) -> None:
             # The top, and the first of the requests.
             requests = page.locator("#requests").bounding_box()
             assert requests
-            clip = {"x": 0.0, "y": 0.0, "width": 1100.0, "height": requests["y"] + 260}
-            png = page.screenshot(full_page=True, clip=clip)
+            png = page.screenshot(
+                full_page=True,
+                clip={"x": 0, "y": 0, "width": 1100, "height": requests["y"] + 260},
+            )
             browser.close()
     # A palette is a third of the size, and the page has few colours.
     Image.open(io.BytesIO(png)).convert("RGB").quantize(128).save(path, optimize=True)

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from gong_sandbox.api.site import WELL_KNOWN_KEY
+from gong_sandbox.company.media import LARGEST_KEPT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -150,6 +151,7 @@ class FrontPage:
             for call in reversed(company.uploads.created[-_SHOWN:])
         ]
         return self._template.render(
+            live=live,
             nonce=nonce,
             url=site.url,
             now=now,
@@ -177,6 +179,7 @@ class FrontPage:
             requests=requests,
             writes=writes,
             shown=_SHOWN,
+            largest=LARGEST_KEPT,
         )
 
 

@@ -128,7 +128,7 @@ class Operation:
 
     async def _respond(self, request: Request, call: Call, too_many: Refusal | None) -> Response:
         site = call.site
-        fault = call.fault = site.faults.draw(request.url.path)
+        fault = site.faults.draw(request.url.path)
         if fault == "stall":
             await asyncio.sleep(_STALL)
         if site.latency:
@@ -137,6 +137,7 @@ class Operation:
             if too_many:
                 raise too_many
             authenticate(site, request.headers.get("authorization"))
+            call.fault = fault
             if fault == "reset":
                 return Broken(b"", 0)
             _refuse_at_once(fault)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-LARGEST_KEPT = 16 * 2**20  # bytes; of what is larger only the facts are kept
+LARGEST_KEPT = 8_000_000  # bytes; of what is larger only the facts are kept
 _HEAD = 4096
 _SIGNATURES = (
     (0, b"RIFF", "WAV"),
@@ -71,7 +71,7 @@ class Intake:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._head = bytearray()
-        self._content: bytearray | None = bytearray()
+        self._content: list[bytes] | None = []
         self._size = 0
         self._wave: _Wave | None = None
         self._sound = False
@@ -83,7 +83,7 @@ class Intake:
         if self._size > LARGEST_KEPT:
             self._content = None
         if self._content is not None:
-            self._content += data
+            self._content.append(data)
         room = _HEAD - len(self._head)
         if room > 0:
             self._head += data[:room]
@@ -112,7 +112,7 @@ class Intake:
             format=_format(head),
             seconds=seconds,
             silent=self._wave is not None and not self._sound,
-            content=None if self._content is None else bytes(self._content),
+            content=None if self._content is None else b"".join(self._content),
         )
 
     def _look(self) -> None:

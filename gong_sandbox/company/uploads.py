@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 60  # seconds; what is shorter never becomes visible
 TRANSCRIPT_DELAY = 10  # times that of the call
-MOST_KEPT = 64 * 2**20  # bytes of media files, all together; the oldest go first
+MOST_KEPT = 64_000_000  # bytes of media files, all together; the oldest go first
 State = Literal["draft", "processing", "visible", "dropped", "deleted"]
 Direction = Literal["Inbound", "Outbound", "Conference", "Unknown"]
 System = Literal["Salesforce", "HubSpot", "MicrosoftDynamic", "Generic"]
