@@ -1,5 +1,6 @@
 # make demo   a made-up Gong company in DuckDB and CSV, no credentials needed
 # make test   everything that proves the rest: linter, types, tests
+# make pictures  the pictures in the README
 # make bench  what it costs, as ratios, into docs/performance.md
 
 # The first Python that runs and is new enough; name another with `make PYTHON=... test`.
@@ -14,7 +15,7 @@ DEMO_PYTHON ?= $(call find_python,python3 python python3.13 python3.12 python3.1
 BIN := .venv/bin
 DEMO_BIN := .venv-demo/bin
 
-.PHONY: demo test test-slow lint docs bench clean
+.PHONY: demo test test-slow lint docs pictures bench clean
 
 demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
@@ -32,6 +33,9 @@ lint: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py
+
+pictures: .venv/installed .venv-demo/installed
+	$(BIN)/python docs/pictures.py
 
 bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --quiet --group bench
