@@ -185,7 +185,11 @@ def main() -> None:
     )
     if not warehouse.exists():
         raise SystemExit(f"there is no {warehouse}: run `make demo`, or name a DuckDB file")
-    write_report(warehouse, report)
+    try:
+        write_report(warehouse, report)
+    except duckdb.Error as error:
+        what = str(error).splitlines()[0]
+        raise SystemExit(f"{warehouse} does not hold what the tap loads: {what}") from None
     sys.stdout.write(f"{report}\n")
 
 

@@ -212,3 +212,10 @@ def test_a_warehouse_that_is_not_there_is_told_in_one_line(report, tmp_path, mon
     monkeypatch.setattr(sys, "argv", ["report.py", str(tmp_path / "no.duckdb")])
     with pytest.raises(SystemExit, match=r"there is no .*no\.duckdb: run `make demo`"):
         report.main()
+
+
+def test_a_warehouse_without_the_taps_tables_is_told_in_one_line(report, tmp_path, monkeypatch):
+    duckdb.connect(str(tmp_path / "other.duckdb")).close()
+    monkeypatch.setattr(sys, "argv", ["report.py", str(tmp_path / "other.duckdb")])
+    with pytest.raises(SystemExit, match=r"does not hold what the tap loads: [^\n]*gong[^\n]*$"):
+        report.main()
