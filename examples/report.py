@@ -25,6 +25,7 @@ _WIDTH = 640
 _ACCENT = "#6d4aff"
 _COLOURS = ["#6d4aff", "#e8720c", "#0f9d75", "#d6336c", "#2b8ae2", "#9c8600"]
 Rows = list[dict[str, Any]]
+Chart = Any  # any of altair's many kinds of charts, whose own annotations disagree
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Part:
 
     title: str
     query: str
-    draw: Callable[[Rows], alt.Chart | alt.LayerChart]
+    draw: Callable[[Rows], Chart]
 
     @property
     def sql(self) -> str:
@@ -53,7 +54,7 @@ class Part:
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
-def talk_ratio(rows: Rows) -> alt.LayerChart:
+def talk_ratio(rows: Rows) -> Chart:
     """A bar for each rep, and a line at one half."""
     bars = (
         alt.Chart(_data(rows))
@@ -64,10 +65,10 @@ def talk_ratio(rows: Rows) -> alt.LayerChart:
         )
     )
     half = alt.Chart(_data([{"half": 0.5}])).mark_rule(strokeDash=[4, 4], color="#888888")
-    return bars + half.encode(x="half:Q")
+    return alt.layer(bars, half.encode(x="half:Q"))
 
 
-def mentions_by_week(rows: Rows) -> alt.Chart:
+def mentions_by_week(rows: Rows) -> Chart:
     """A line for each tracker."""
     return (
         alt.Chart(_data(rows))
@@ -80,7 +81,7 @@ def mentions_by_week(rows: Rows) -> alt.Chart:
     )
 
 
-def competitors(rows: Rows) -> alt.Chart:
+def competitors(rows: Rows) -> Chart:
     """A bar for each opportunity, the largest first, with a piece for each competitor."""
     return (
         alt.Chart(_data(rows))
@@ -93,13 +94,13 @@ def competitors(rows: Rows) -> alt.Chart:
     )
 
 
-def coverage(rows: Rows) -> alt.LayerChart:
+def coverage(rows: Rows) -> Chart:
     """Calls of each week in grey, those with a transcript before them."""
     base = alt.Chart(_data(rows)).encode(
         x=alt.X("week:O", title=None, axis=alt.Axis(labelAngle=-45)),
     )
     calls = base.mark_bar(color="#8888", size=22).encode(y=alt.Y("calls:Q", title="calls"))
-    return calls + base.mark_bar(color=_ACCENT, size=14).encode(y="transcribed:Q")
+    return alt.layer(calls, base.mark_bar(color=_ACCENT, size=14).encode(y="transcribed:Q"))
 
 
 PARTS = (
@@ -136,7 +137,7 @@ def write_report(warehouse: Path, report: Path) -> None:
     report.write_text(text, encoding="utf-8")
 
 
-def svg(chart: alt.Chart | alt.LayerChart) -> str:
+def svg(chart: Chart) -> str:
     """The chart as SVG, in the colours of the text around it; marks have their values as labels."""
     drawn = (
         chart.properties(width=_WIDTH)
@@ -158,7 +159,8 @@ def svg(chart: alt.Chart | alt.LayerChart) -> str:
         .configure_legend(labelColor="currentColor", labelFontSize=12)
         .configure_range(category=_COLOURS)
     )
-    return vl_convert.vegalite_to_svg(drawn.to_dict())
+    text: str = vl_convert.vegalite_to_svg(drawn.to_dict())
+    return text
 
 
 def _data(rows: Rows) -> alt.InlineData:

@@ -8,11 +8,10 @@ import re
 import shutil
 import sys
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import duckdb
-import pendulum
 import pytest
 
 from tap_gong.tap import TapGong
@@ -113,7 +112,8 @@ def charts(report, warehouse, tmp_path_factory):
 
 
 def week_of(call):
-    started = pendulum.parse(call["started"]).in_timezone("UTC")
+    # As DuckDB reads it: in UTC.
+    started = datetime.fromisoformat(call["started"]).astimezone(timezone.utc)
     return str((started - timedelta(days=started.weekday())).date())
 
 
@@ -140,7 +140,7 @@ def test_talk_ratios_are_the_means_of_the_calls(charts, output):
 
 def test_tracker_mentions_are_those_of_the_records(charts, output):
     weeks = {call["id"]: week_of(call) for call in output.records["calls"]}
-    counted = Counter()
+    counted: Counter[tuple[str, str]] = Counter()
     for row in output.records["call_trackers"]:
         counted[weeks[row["callId"]], row["name"]] += row["count"]
     points = {
@@ -150,7 +150,7 @@ def test_tracker_mentions_are_those_of_the_records(charts, output):
     assert len({tracker for _, tracker in points}) == 6
     assert len({week for week, _ in points}) == len(set(weeks.values()))
     assert points == {key: counted[key] for key in points}
-    total = Counter()
+    total: Counter[str] = Counter()
     for (_, name), count in counted.items():
         total[name] += count
     shown = {name for _, name in points}
@@ -160,7 +160,7 @@ def test_tracker_mentions_are_those_of_the_records(charts, output):
 
 
 def test_competitors_agree_with_the_other_query(charts, report, warehouse):
-    pieces = defaultdict(dict)
+    pieces: dict[str, dict[str, int]] = defaultdict(dict)
     for mark in charts["Competitors by opportunity"]:
         pieces[mark["opportunity"]][mark["competitor"]] = int(mark["mentions"])
     with duckdb.connect(str(warehouse), read_only=True) as connection:
