@@ -11,6 +11,7 @@ import click
 import pendulum
 
 from gong_sandbox.api.faults import KINDS
+from gong_sandbox.api.site import WELL_KNOWN_KEY
 from gong_sandbox.server import Sandbox
 
 if TYPE_CHECKING:
@@ -99,9 +100,12 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> str:
     callback=_zone,
     help="The company's time zone.",
 )
-@click.option("--access-key", default="sandbox", show_default=True, help="The key it accepts.")
+@click.option("--access-key", default=WELL_KNOWN_KEY, show_default=True, help="The key it accepts.")
 @click.option(
-    "--access-key-secret", default="sandbox", show_default=True, help="The secret it accepts."
+    "--access-key-secret",
+    default=WELL_KNOWN_KEY,
+    show_default=True,
+    help="The secret it accepts.",
 )
 @click.version_option(version("gong-singer"))
 def main(

@@ -14,7 +14,7 @@ from gong_sandbox.api.app import SCOPES, application
 from gong_sandbox.api.faults import Faults
 from gong_sandbox.api.limits import Quota
 from gong_sandbox.api.oauth import TokenIssuer
-from gong_sandbox.api.site import Site
+from gong_sandbox.api.site import WELL_KNOWN_KEY, Site
 from gong_sandbox.clock import SandboxClock
 from gong_sandbox.company import Company
 
@@ -76,8 +76,8 @@ class Sandbox:
         faults: Iterable[str] = (),
         processing_minutes: float = 4,
         without_scopes: Iterable[str] = (),
-        access_key: str = "sandbox",
-        access_key_secret: str = "sandbox",  # noqa: S107
+        access_key: str = WELL_KNOWN_KEY,
+        access_key_secret: str = WELL_KNOWN_KEY,
     ) -> None:
         lacking = frozenset(without_scopes)
         if lacking - SCOPES:
@@ -153,6 +153,7 @@ class Sandbox:
         """Forget the requests so far."""
         with self.site.log_lock:
             self.site.log.clear()
+            self.site.writes.clear()
 
     def start(self) -> Self:
         """Listen, in a thread of its own."""

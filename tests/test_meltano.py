@@ -226,6 +226,9 @@ def test_the_demo_from_nothing(project):
     shutil.copy(ROOT / "Makefile", project / "Makefile")
     out = run(project, "make", "demo", env=env)
     assert "open opportunities" in out
+    assert "output/report.html" in out
+    report = (project / "output" / "report.html").read_text(encoding="utf-8")
+    assert report.count("<svg") == 4
     csv.field_size_limit(2**31 - 1)
     with (project / "output" / "csv" / "calls.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
