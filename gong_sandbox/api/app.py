@@ -31,7 +31,7 @@ from gong_sandbox.api import (
     workspaces,
 )
 from gong_sandbox.api.answers import Refusal, refused
-from gong_sandbox.api.front_page import front_page
+from gong_sandbox.api.front_page import PUBLIC_KEY_PATH, front_page, public_key
 from gong_sandbox.api.gateway import (
     Handler,
     Operation,
@@ -265,6 +265,7 @@ def application(site: Site) -> Starlette:
     app = Starlette(
         routes=[
             Route("/", front_page),
+            Route(PUBLIC_KEY_PATH, public_key),
             Route(_TOKEN_PATH, _logged_token, methods=["POST"]),
             *routes,
         ],

@@ -5,14 +5,18 @@ from __future__ import annotations
 import html
 from itertools import islice
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from starlette.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, PlainTextResponse
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from gong_sandbox.api.site import Site
+    from gong_sandbox.webhook import Webhook
 
+PUBLIC_KEY_PATH = "/automation-rule/public-key"
 _SHOWN = 50
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>gong-sandbox</title>
@@ -31,12 +35,40 @@ td, th {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 time zone is {zone}. The key pair is what the command that started it printed.</p>
 <h2>What it holds</h2><table class="counts">{counts}</table>
 <h2>Calls created through the API</h2><table class="counts">{created}</table>
-<h2>The last writes</h2>
+{rule}<h2>The last writes</h2>
 <table><tr><th>time</th><th>request</th><th>made</th></tr>{writes}</table>
 <h2>The last requests</h2>
 <table><tr><th>time</th><th>request</th><th>answer</th></tr>{requests}</table>
 </body></html>
 """
+
+
+_RULE = """<h2>Automation rule</h2>
+<p>Each call is posted to <code>{host}</code> when it has been processed: {delivered:,} taken,
+{given_up:,} refused on every try. The tokens are signed with this key, also at
+<a href="{path}"><code>{path}</code></a>:</p><pre>{key}</pre>
+"""
+
+
+async def public_key(request: Request) -> PlainTextResponse:
+    """The public key that the webhook's tokens are signed for; Gong shows it beside the rule."""
+    webhook = request.app.state.site.webhook
+    if webhook is None:
+        raise HTTPException(404)
+    return PlainTextResponse(webhook.public_key)
+
+
+def _rule(webhook: Webhook | None) -> str:
+    if webhook is None:
+        return ""
+    return _RULE.format(
+        # The rest of the URL may be secret.
+        host=html.escape(urlsplit(webhook.url).netloc.rpartition("@")[2]),
+        delivered=webhook.delivered,
+        given_up=webhook.given_up,
+        path=PUBLIC_KEY_PATH,
+        key=webhook.public_key,
+    )
 
 
 async def front_page(request: Request) -> HTMLResponse:
@@ -81,6 +113,7 @@ async def front_page(request: Request) -> HTMLResponse:
             zone=html.escape(site.company.timezone),
             counts="".join(f"<tr><td>{k}</td><td>{v:,}</td></tr>" for k, v in counts.items()),
             created="".join(f"<tr><td>{k}</td><td>{v:,}</td></tr>" for k, v in created.items()),
+            rule=_rule(site.webhook),
             writes="".join(writes) or "<tr><td colspan=3>none yet</td></tr>",
             requests="".join(rows) or "<tr><td colspan=3>none yet</td></tr>",
         )
