@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from gong_api.errors import CursorExpired, GongError
 from tap_gong.cost import Cost
+from tap_gong.hints import Hints
 from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
 from tap_gong.windows import AHEAD, Slices, Window
@@ -163,6 +164,7 @@ class Lockstep:
                 read = functools.partial(source.records_by_id, self._run.call_ids)
                 yield from self._feed(read, source, readers)
             return
+        yield from self._hinted()
         yield from self._windows()
         if self._run.keeps_bookmarks:
             return
@@ -178,11 +180,52 @@ class Lockstep:
         if self._run.call_ids or not self._sources[0].is_about_calls:
             return
         try:
+            if self._hints:
+                self._sources[0].begin_hinted(self._hints)
             self._begin_windows()
         except GongError as error:
             # It is these streams' alone, and comes again in their turn.
             if not error.concerns_operation:
                 raise
+
+    @functools.cached_property
+    def _hints(self) -> Hints | None:
+        """What automation rules have named; None where that is of no use."""
+        inbox = self._tap.inbox if self._tap.takes_hints else None
+        members = self._hinted_members()
+        if inbox is None or not members:
+            return None
+        return Hints(inbox, (member.stream_state for member in members))
+
+    def _hinted_members(self) -> list[WindowedStream]:
+        return [member for member in self._members if member.source.takes_hints]
+
+    def _hinted(self) -> Iterator[Record]:
+        """The calls that automation rules have named; the windows' bookmarks stay."""
+        hints = self._hints
+        if hints is None:
+            return
+        members = self._hinted_members()
+        for source in self._sources if hints.times else ():
+            readers = self._readers(source, members)
+            if readers:
+                read = functools.partial(source.hinted_records, hints)
+                yield from self._feed(read, source, readers)
+        if hints.times:
+            unseen = len(hints.unseen(self._run.present))
+            self._leader.logger.info(
+                "%d calls named by automation rules were asked for first%s",
+                len(hints.times),
+                f"; Gong does not show {unseen} of them yet, later runs ask again"
+                if unseen
+                else "",
+            )
+        if self._run.keeps_bookmarks:
+            return
+        for member in members:
+            if member.report.failed is None:
+                hints.write(member.stream_state, self._run.present)
+        self._leader.write_state()
 
     def begin_anew(self) -> None:
         """Plan the windows again: the history is longer than was thought."""
