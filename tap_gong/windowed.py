@@ -118,7 +118,9 @@ class WindowedStream(BookmarkedStream):
         if self.run.call_ids and source.is_about_calls:
             return Cost.of(len(self.run.call_ids))
         span = Window(min(reader.start() for reader in source.readers), source.end())
-        return source.cost(span) if span.start < span.end else Cost(0, 0)
+        cost = source.cost(span) if span.start < span.end else Cost(0, 0)
+        hinted = self._tap.lockstep(self).count_hinted() if source.takes_hints else 0
+        return cost.plus(Cost.of(hinted)) if hinted else cost
 
 
 class Lockstep:
@@ -197,6 +199,10 @@ class Lockstep:
             return None
         return Hints(inbox, (member.stream_state for member in members))
 
+    def count_hinted(self) -> int:
+        """How many calls automation rules have named."""
+        return len(self._hints.times) if self._hints else 0
+
     def _hinted_members(self) -> list[WindowedStream]:
         return [member for member in self._members if member.source.takes_hints]
 
@@ -212,13 +218,11 @@ class Lockstep:
                 read = functools.partial(source.hinted_records, hints)
                 yield from self._feed(read, source, readers)
         if hints.times:
-            unseen = len(hints.unseen(self._run.present))
             self._leader.logger.info(
-                "%d calls named by automation rules were asked for first%s",
+                "%d calls named by automation rules were asked for first; %d of them Gong does not "
+                "show yet",
                 len(hints.times),
-                f"; Gong does not show {unseen} of them yet, later runs ask again"
-                if unseen
-                else "",
+                len(hints.unseen(self._run.present)),
             )
         if self._run.keeps_bookmarks:
             return
