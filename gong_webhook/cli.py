@@ -27,6 +27,7 @@ logger = logging.getLogger("gong-webhook")
 # Seconds that answers in flight get when the receiver is to end.
 _LAST_ANSWERS = 30
 _SHORT_SECRET = 16
+_BACKLOG = 256
 
 
 @click.command(context_settings={"auto_envvar_prefix": "GONG_WEBHOOK"})
@@ -130,6 +131,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # From here on Gong can connect, though it is answered a moment later.
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         msg = f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port"
