@@ -272,6 +272,7 @@ def _format_checked(db: sqlite3.Connection, path: Path) -> None:
     """
     try:
         row = db.execute("select value from about where name = 'format'").fetchone()
+        db.execute("select sequence, eventId, received, isTest, body from events limit 1")
     except sqlite3.Error as error:
         raise InboxFault(_unreadable(path, error)) from error
     if row is None or row[0] != _FORMAT:

@@ -182,9 +182,11 @@ class Lockstep:
         if self._run.call_ids or not self._sources[0].is_about_calls:
             return
         try:
-            if self._hints:
+            if self._hints and self._hints.times:
+                # They come first: the windows are begun when these have been read.
                 self._sources[0].begin_hinted(self._hints)
-            self._begin_windows()
+            else:
+                self._begin_windows()
         except GongError as error:
             # It is these streams' alone, and comes again in their turn.
             if not error.concerns_operation:

@@ -26,6 +26,7 @@ BIN = Path(sys.executable).parent
 PROJECT = (
     "gong_api",
     "gong_sandbox",
+    "gong_webhook",
     "tap_gong",
     "target_gong",
     "examples",
