@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from decimal import Decimal
 
 import jsonschema
 import pytest
 
+from gong_api.clock import SystemClock
+from gong_webhook.inbox import Inbox
 from tap_gong.streams import STREAMS
 from tests.conftest import NOW, settings
 from tests.singer_run import run_tap
 
 
 @pytest.fixture(scope="module")
-def output(company):
-    return run_tap(subjects(company), streams={stream.name for stream in STREAMS})
+def output(company, tmp_path_factory):
+    path = tmp_path_factory.mktemp("inbox") / "inbox.db"
+    with contextlib.closing(Inbox(path, SystemClock())) as inbox:
+        for slot in company.company.slots(None, None, now=NOW)[-3:]:
+            call = company.company.extensive(slot, now=NOW)
+            body = {"callData": call, "isTest": False, "isPrivate": slot.is_private}
+            inbox.put(json.dumps(body).encode(), is_test=False)
+    config = subjects(company, automation_inbox=str(path))
+    return run_tap(config, streams={stream.name for stream in STREAMS})
 
 
-def subjects(company):
+def subjects(company, **more):
     """Settings that name somebody and something for the streams that look things up."""
     data = company.company
     calls = [data.extensive(slot, now=NOW) for slot in data.slots(None, None, now=NOW)]
@@ -32,6 +42,7 @@ def subjects(company):
         crm_prospect_ids=people,
         email_addresses=[next(p["emailAddress"] for p in parties if p.get("emailAddress"))],
         phone_numbers=[next(p["phoneNumber"] for p in parties if p.get("phoneNumber"))],
+        **more,
     )
 
 
