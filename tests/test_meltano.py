@@ -20,7 +20,8 @@ from gong_sandbox import Sandbox
 from tap_gong.streams import STREAMS
 from tests.conftest import settings
 from tests.singer_run import run_tap
-from tests.webhook.receiver_run import SECRET, served
+from tests.webhook.receiver_run import SECRET
+from tests.webhook.receiver_run import served as receiving
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -229,7 +230,7 @@ def test_from_a_delivery_to_the_competitors_in_duckdb(project):
     inbox = project / ".gong" / "inbox.db"
     inbox.parent.mkdir(exist_ok=True)
     with (
-        served(inbox, secret=SECRET) as receiver,
+        receiving(inbox, secret=SECRET) as receiver,
         Sandbox(
             calls=300,
             days=40,
