@@ -228,7 +228,8 @@ def test_from_a_delivery_to_the_competitors_in_duckdb(project):
     """What automation rules post is in DuckDB after one run, and what it cost."""
     now = datetime(2026, 6, 15, 18, tzinfo=timezone.utc)
     inbox = project / ".gong" / "inbox.db"
-    inbox.parent.mkdir(exist_ok=True)
+    for folder in (inbox.parent, project / "output"):
+        folder.mkdir(exist_ok=True)
     with (
         receiving(inbox, secret=SECRET) as receiver,
         Sandbox(
@@ -253,6 +254,7 @@ def test_from_a_delivery_to_the_competitors_in_duckdb(project):
         slots = sandbox.company.slots(None, None, now=sandbox.clock.now())
         wanted = {slot.id for slot in slots if slot.listed_at > now}
         assert 10 <= len(wanted) <= 100
+        assert sandbox.webhook
         while len(receiver.events) < len(wanted):
             sandbox.webhook.post_due()
         sandbox.clear_requests()

@@ -142,9 +142,9 @@ def served(
 class Process(subprocess.Popen[str]):
     """A process that does not outlive its test."""
 
-    def __exit__(self, *details: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
-        super().__exit__(*details)
+        super().__exit__(None, None, None)
 
 
 def begun(*options: object, **env: str) -> Process:

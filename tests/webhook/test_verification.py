@@ -69,7 +69,7 @@ REFUSED = {
     "only the scheme": lambda *_: "Bearer",
     "another scheme": lambda url, body: f"Basic {signed(url, body)}",
     "no JWT": lambda *_: "Bearer abc",
-    "alg none": lambda url, body: jwt.encode(claims(url, body), None, algorithm="none"),
+    "alg none": lambda url, body: jwt.encode(claims(url, body), "", algorithm="none"),
     "alg none, signature kept": lambda url, body: ".".join(
         [encoded({"alg": "none"}), *signed(url, body).split(".")[1:]]
     ),
