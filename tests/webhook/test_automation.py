@@ -327,7 +327,7 @@ def test_a_hundred_calls_cost_two_requests_and_come_first(rule):
     assert len(ids(output, "transcripts")) == len(set(ids(output, "transcripts")))
 
 
-def test_a_run_for_hints_alone_costs_four_requests(rule):
+def test_a_run_for_hints_alone_costs_three_requests(rule):
     """`lookback_days` 0, a state of its own: beside the hints, a page of what is new."""
     state = rule.run(lookback_days=0).state
     rule.sandbox.clock.advance(timedelta(minutes=5))
