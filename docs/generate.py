@@ -12,6 +12,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tap_gong.personal_data import marked_fields
+from tap_gong.schemas.types import FREE, HARMLESS, PERSONAL
 from tap_gong.streams import STREAMS
 from tap_gong.tap import TapGong
 from target_gong.sinks import SINKS
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from tap_gong.stream import GongStream
 
 ROOT = Path(__file__).parent.parent
-FILES = ("README.md", "docs/streams.md", "docs/writing.md", "meltano.yml")
+FILES = ("README.md", "docs/streams.md", "docs/writing.md", "docs/personal-data.md", "meltano.yml")
 _BLOCK = re.compile(
     r"^(?P<begin>[^\n]*\[begin (?P<name>\w+)\][^\n]*\n)"
     r"(?P<body>.*?)"
@@ -44,6 +46,7 @@ def generated(text: str) -> str:
         "target_streams": target_streams_table(),
         "meltano_settings": meltano_settings(TapGong),
         "meltano_target_settings": meltano_settings(TargetGong),
+        "personal_fields": personal_fields(),
         "meltano_select": meltano_select(tables=False),
         "meltano_select_tables": meltano_select(tables=True),
     }
@@ -67,6 +70,28 @@ def streams_table(*, core: bool) -> str:
                 f"`{stream.operation.scope}`" if stream.operation.scope else "",
             )
         )
+    return _markdown(rows)
+
+
+def personal_fields() -> str:
+    """Markdown: of each stream, which fields are personal, by their own or by a rule, or free text.
+
+    Keys are bold: they are hashed where others are dropped.
+    """
+    rows: list[tuple[str, ...]] = [
+        ("stream", "personal", "decided value by value", "free text, kept")
+    ]
+    for stream in STREAMS:
+        schema: dict[str, Any] = stream.schema  # type: ignore[assignment]
+        keys = {(key,) for key in stream.primary_keys}  # type: ignore[attr-defined]
+        found: dict[str, list[str]] = {"personal": [], "rule": [], FREE: []}
+        for path, mark in marked_fields(schema):
+            column = "personal" if mark in PERSONAL else FREE if mark == FREE else "rule"
+            name = f"`{'.'.join(path)}`"
+            if mark != HARMLESS:
+                found[column].append(f"**{name}**" if path in keys else name)
+        if any(found.values()):
+            rows.append((f"`{stream.name}`", *(", ".join(names) for names in found.values())))
     return _markdown(rows)
 
 

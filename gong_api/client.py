@@ -64,6 +64,15 @@ class Content:
     kind: str
 
 
+def _without_queries(record: logging.LogRecord) -> bool:
+    """Cut queries, which may hold an e-mail address, from what urllib3 tells of requests."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args
+        )
+    return True
+
+
 class RepeatedPage(Unreachable):
     """Gong answered with a page that was just read: an endless loop."""
 
@@ -81,6 +90,7 @@ class GongClient:
         user_agent: how we introduce ourselves.
         follows_token: use the host that an OAuth token answer names instead of `base_url`.
         connections: how many threads may send at once.
+        hides_persons: errors tell Gong's words without e-mail addresses and phone numbers.
     """
 
     def __init__(
@@ -95,6 +105,7 @@ class GongClient:
         user_agent: str,
         follows_token: bool = False,
         connections: int = 1,
+        hides_persons: bool = False,
     ) -> None:
         self._follows_token = follows_token
         self.base_url = base_url
@@ -102,6 +113,8 @@ class GongClient:
         self.retries = retries
         self.clock = clock
         self._auth = auth
+        # Adding it again changes nothing.
+        logging.getLogger("urllib3.connectionpool").addFilter(_without_queries)
         self._timeout = timeout
         self._session = requests.Session()
         self._session.mount(base_url, HTTPAdapter(pool_maxsize=connections))
@@ -109,6 +122,7 @@ class GongClient:
         # Credentials come from the settings alone, never from ~/.netrc.
         self._session.auth = auth
         self._met = False
+        self._hides_persons = hides_persons
 
     def request(
         self,
@@ -259,7 +273,7 @@ class GongClient:
         if response.is_redirect:
             raise NotSent(_redirected(response))
         if response.status_code >= 400:
-            raise refusal(response)
+            raise refusal(response, hides_persons=self._hides_persons)
         return response
 
     def _read(self, response: requests.Response, read: Callable[[requests.Response], _T]) -> _T:

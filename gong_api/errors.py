@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gong_api.contact_details import hidden
+
 if TYPE_CHECKING:
     import requests
 
@@ -145,8 +147,12 @@ def masked(text: str) -> str:
     return _URL.sub(lambda url: f"{url['scheme']}{url['rest']}{'?…' if url['query'] else ''}", text)
 
 
-def refusal(response: requests.Response) -> Refused:
+def refusal(response: requests.Response, *, hides_persons: bool = False) -> Refused:
     """Turn a 4xx answer into the exception that fits it (API: error envelope, gong status table).
+
+    Args:
+        response: the answer.
+        hides_persons: Gong's words are told without e-mail addresses and phone numbers.
 
     The envelope is `{"requestId": str, "errors": [str, ...]}`; anything else, a proxy's page
     for instance, yields no texts.
@@ -172,6 +178,8 @@ def refusal(response: requests.Response) -> Refused:
         NotFound: "Check the id, and api_url",
     }.get(kind)
     message = ". ".join(part.rstrip(".") for part in (said, shown, advice) if part)
+    if hides_persons:
+        message = hidden(message)
     if request_id:
         message = f"{message} (Gong request {request_id})"
     error = kind(message, status=response.status_code, texts=texts, request_id=request_id)

@@ -44,6 +44,7 @@ MEMORY = "memory"
 # Gong counts arrivals, we count departures: a request that travels slower than the one three
 # places behind it must not make four arrive within the second.
 _JITTER_MS = 40
+_SLOWEST = Fraction(1, 10_000)
 # Two requests of one day are never so far apart, two of different days always are.
 _ONE_DAY_MS = 24 * 60 * 60 * 1000 - 1
 
@@ -273,10 +274,15 @@ class RedisStore:
             self._redis.ping()
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
-        """The turns of one kind."""
-        bucket: AbstractBucket = RedisBucket.init(
-            [rate], self._redis, f"gong-singer:{self._company}:{name}"
-        )
+        """The turns of one kind.
+
+        Raises:
+            SettingsError: the server cannot be used, or forbids scripts.
+        """
+        with self._complaining():
+            bucket: AbstractBucket = RedisBucket.init(
+                [rate], self._redis, f"gong-singer:{self._company}:{name}"
+            )
         return bucket
 
     def now(self) -> int:
@@ -334,12 +340,14 @@ def _used_up(what: str) -> str:
 def _rate(per_second: float, *, spaced: bool) -> Rate:
     """A whole number of requests in a whole number of milliseconds: 2.5/s is 5 in 2,000 ms.
 
+    There is one in 10,000 s at least.
+
     Args:
         per_second: requests a second.
         spaced: one at a time instead, so that processes alternate; of several free turns, whoever
             is quicker would take all.
     """
-    requests = Fraction(str(per_second)).limit_denominator(10_000)
+    requests = max(Fraction(str(per_second)), _SLOWEST).limit_denominator(10_000)
     span = 1000 * requests.denominator + _JITTER_MS
     if spaced:
         return Rate(1, math.ceil(span / requests.numerator))

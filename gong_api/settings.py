@@ -195,7 +195,9 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
         clock=clock,
         timeout=number(settings, "request_timeout"),
         user_agent=settings["user_agent"],
-        connections=settings.get("concurrency", 1),
+        # The main thread sends, too, while others read ahead.
+        connections=settings.get("concurrency", 1) + 1,
+        hides_persons=(settings.get("personal_data") or "keep") != "keep",
     )
 
 

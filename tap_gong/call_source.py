@@ -103,6 +103,8 @@ class CallSource(Source):
         def what_follows(sheet: Sheet) -> Iterator[Coming]:
             ids = list(dict.fromkeys(_wanted_ids(sheet, filters)))
             for follower in followers if ids else ():
+                if all(reader.report.failed for reader in follower.readers):
+                    continue
                 yield Coming(follower.operation, follower.arguments({"callIds": ids}))
 
         return what_follows if followers else None

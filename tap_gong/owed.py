@@ -96,6 +96,18 @@ class Owed:
             ],
         )
 
+    @classmethod
+    def joined(cls, parts: Iterable[Owed]) -> Owed:
+        """What several runs, each of a range of its own, found owing."""
+        joined = cls()
+        for part in parts:
+            for call, seen in part.named.items():
+                joined.named[call] = min(seen, joined.named.get(call, seen))
+            joined.stretches += [
+                stretch for stretch in part.stretches if stretch not in joined.stretches
+            ]
+        return joined
+
     def write(self, state: dict[str, Any]) -> None:
         """Into a stream's state; what is empty is left out."""
         groups: dict[str, list[str]] = {}

@@ -8,6 +8,7 @@ from singer_sdk import typing as th
 
 from gong_api.settings import CONNECTION
 from tap_gong.company_days import PERIODS
+from tap_gong.personal_data import DROP, HASH, KEEP
 
 # Each part of a call that may be asked for, and the member of `exposedFields` that it is under.
 CALL_CONTENT: dict[str, str | None] = {
@@ -121,6 +122,27 @@ SETTINGS = th.PropertiesList(
         default="include",
         title="Private calls",
         description="`exclude` leaves out calls marked private in Gong, and their transcripts",
+    ),
+    th.Property(
+        "personal_data",
+        th.StringType(allowed_values=[KEEP, HASH, DROP]),
+        default=KEEP,
+        title="Personal data",
+        description=(
+            "What becomes of e-mail addresses, phone numbers, names, job titles and addresses of "
+            "persons: `hash` puts the same hash for the same value everywhere, `drop` leaves the "
+            "fields out. Transcripts and other free text stay as they are"
+        ),
+    ),
+    th.Property(
+        "personal_data_salt",
+        th.StringType,
+        secret=True,
+        title="Salt of hashes",
+        description=(
+            "For `personal_data`: a long random text that stays the same; `hash` needs it, and "
+            "`drop` where a key is personal"
+        ),
     ),
     th.Property(
         "concurrency",

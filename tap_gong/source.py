@@ -119,7 +119,9 @@ class Source:
         leads_to = self.leads_to([source for source in beside if source.follows is type(self)])
         for filters in self.window_filters(window):
             arguments = self.arguments(filters)
-            self._tap.ahead.begin(self.operation, **arguments, most=most, leads_to=leads_to)
+            self._tap.ahead.begin(
+                self.operation, **arguments, most=most, leads_to=leads_to, window=window
+            )
 
     def leads_to(self, followers: list[Source]) -> LeadsTo | None:  # noqa: ARG002
         """What others will ask for after each page."""
@@ -128,7 +130,8 @@ class Source:
     def begin_lots(self, lots: Iterable[list[str]]) -> None:
         """Have the records of some calls fetched, a request for each lot of ids."""
         for ids in lots:
-            self._tap.ahead.begin(self.operation, **self.arguments({"callIds": ids}), is_next=True)
+            arguments = self.arguments({"callIds": ids})
+            self._tap.ahead.begin(self.operation, **arguments, window=self.present, is_next=True)
 
     def window_filters(self, window: Window) -> Iterator[Mapping[str, Any]]:
         """The filters that together cover a window, a chain of pages each."""

@@ -1,7 +1,7 @@
 """How a stream gets its records: the bases that the streams' declarations build on.
 
 One record's way: Gong's answer -> `GongClient.pages` -> `records()` of a stream -> `get_records`
--> `post_process` -> `Shape.of` -> the SDK's stream maps and RECORD message.
+-> `post_process` -> `Shape.of` -> `personal_data` -> the SDK's stream maps and RECORD message.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -242,12 +242,20 @@ class GongStream(Stream):
         """What leaves this stream of a record."""
         return Shape(self.effective_schema, self.mask, keeps_unknown=self.keeps_unknown_fields)
 
+    @cached_property
+    def without_personal_data(self) -> Callable[[Record], Record] | None:
+        """What `personal_data` makes of a record; None where all is kept."""
+        # By the schema as it is declared: a catalog knows no marks.
+        return self._tap.personal_data.of_records(self.schema, self.primary_keys)
+
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage]:
         # Private: the SDK walks through each record twice, for what is deselected and for types
         # that JSON does not have, which answers that are JSON cannot hold. Pinned by
         # tests/test_shape.py.
         record = self.shape.of(record)
+        if self.without_personal_data:
+            record = self.without_personal_data(record)
         for stream_map in self.stream_maps:
             mapped = stream_map.transform(record)
             if mapped is not None:
@@ -340,6 +348,11 @@ class BookmarkedStream(GongStream):
         chosen = self.run.filters
         return {name: chosen[name] for name in self.known_filters if name in chosen}
 
+    @property
+    def since(self) -> pendulum.DateTime | None:
+        """The `start_date` from which all before the bookmark was read; None where all was."""
+        return None
+
     def move_bookmark(self, end: pendulum.DateTime) -> None:
         """Everything before `end` has been emitted: write that down for the next STATE message."""
         if self.run.keeps_bookmarks:
@@ -348,7 +361,14 @@ class BookmarkedStream(GongStream):
         # A run with an `end_date` still to come has not seen what will happen until then.
         present = self._tap.clock.now().start_of("second")
         as_of = min(self.run.now, present)
-        Bookmark(min(end, present), as_of, settled=as_of - self.run.lookback).write(state)
+        since = self.since
+        Bookmark(
+            min(end, present),
+            as_of,
+            settled=as_of - self.run.lookback,
+            since=since,
+            read_at=present if since else None,
+        ).write(state)
         state.pop("filters", None)
         if self.filters:
             state["filters"] = self.filters
@@ -357,11 +377,11 @@ class BookmarkedStream(GongStream):
         """Something behind it must be read again: from an instant on, or all."""
         bookmark = Bookmark.read(self.stream_state, self.name)
         if bookmark is None or start is None:
-            for name in ("replication_key_value", "as_of", "settled"):
+            for name in ("replication_key_value", "as_of", "settled", "since", "read_at"):
                 self.stream_state.pop(name, None)
             return
         settled = min(bookmark.settled, start)
-        Bookmark(bookmark.end, bookmark.as_of, settled).write(self.stream_state)
+        replace(bookmark, settled=settled).write(self.stream_state)
 
     def write_state(self) -> None:
         """Write a STATE message, if anything has changed since the last."""

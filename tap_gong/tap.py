@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
+from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -11,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 import click
 import msgspec
 from singer_sdk import Tap
+from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
@@ -26,24 +29,29 @@ from gong_api.command import (
     settings_checked,
 )
 from gong_api.errors import GongError, MissingScope, SettingsError
+from gong_api.progress import Progress, Stage, watched
 from gong_api.settings import connect, number
 from gong_webhook.inbox import InboxReader
+from tap_gong.backfill import Part, equal_parts, merged
+from tap_gong.call_source import CallSource
+from tap_gong.pace import Pace
+from tap_gong.personal_data import PersonalData
 from tap_gong.plan import Plan
 from tap_gong.read_ahead import ReadAhead
-from tap_gong.report import as_json
+from tap_gong.report import as_json, as_table
 from tap_gong.run import Run
 from tap_gong.settings import settings_schema
-from tap_gong.shared_lists import SharedLists
+from tap_gong.shared_lists import BEFORE_ALL_CALLS, SharedLists
 from tap_gong.source import Source
 from tap_gong.stream import GongStream
 from tap_gong.streams import STREAMS
 from tap_gong.streams.custom import custom_streams
 from tap_gong.windowed import Lockstep, WindowedStream
-from tap_gong.windows import iso
+from tap_gong.windows import Window, iso
 from tap_gong.writer import WholeLineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -87,6 +95,11 @@ class TapGong(Tap):
     def run(self) -> Run:
         """The range and the clock of this run."""
         return Run(self.config, self.clock)
+
+    @cached_property
+    def personal_data(self) -> PersonalData:
+        """What becomes of personal data in this run."""
+        return PersonalData.chosen(self.config)
 
     @cached_property
     def client(self) -> GongClient:
@@ -203,17 +216,34 @@ class TapGong(Tap):
         state: IO[str] | None = None,
         catalog: IO[str] | None = None,
         plan: bool = False,
+        slices: int | None = None,
         report: str | None = None,
+        merge_state: tuple[str, ...] = (),
+        files: tuple[str, ...] = (),
     ) -> None:
         """Sync the selected streams; the SDK's own, with errors in words and a conclusion."""
         if about:
             cls.print_about(about_format)
             return
+        if merge_state:
+            click.echo(msgspec.json.encode(merged([_state_in(n) for n in (*merge_state, *files)])))
+            return
+        if files:
+            msg = f"{files[0]!r} belongs to no option; files without one follow --merge-state"
+            raise SettingsError(msg)
+        if slices is not None and not plan:
+            msg = "--slices goes with --plan: it says how many parts to plan"
+            raise SettingsError(msg)
         cls.print_version(print_fn=cls.logger.info)
         tap = cls._configured(
             config, state=_object(state, "--state"), catalog=_object(catalog, "--catalog")
         )
         tap.check()
+        if slices:
+            given = config.config if config else {}
+            for part in tap.slices(slices):
+                click.echo(msgspec.json.encode(tap.config_of(part, given)))
+            return
         if plan:
             click.echo(tap.plan())
             tap.raise_failures()
@@ -227,7 +257,9 @@ class TapGong(Tap):
         gc.set_threshold(50_000, 20, 100)
         end = "failed"
         try:
-            tap.sync_all()
+            with tap.progress() as progress:
+                tap.ahead.on_page = progress.tick
+                tap.sync_all()
             end = "done"
         except RunStopped as stop:
             end = "work left" if stop.exit_code == WORK_LEFT else "failed"
@@ -294,6 +326,22 @@ class TapGong(Tap):
                     help="Say what a run would cost in requests and time, and read nothing.",
                 ),
                 click.Option(
+                    ["--slices"],
+                    type=click.IntRange(1),
+                    metavar="N",
+                    help=(
+                        "With --plan: print N configs, a line each, whose date ranges together "
+                        "are the whole and hold about as many calls each."
+                    ),
+                ),
+                click.Option(
+                    ["--merge-state"],
+                    multiple=True,
+                    metavar="FILE ...",
+                    help="Print the state of a run that has read what all these were left by.",
+                ),
+                click.Argument(["files"], nargs=-1, required=False, metavar=""),
+                click.Option(
                     ["--report"],
                     metavar="PATH",
                     help="Write what was read, stream by stream, to a JSON file.",
@@ -320,6 +368,17 @@ class TapGong(Tap):
             SettingsError: credentials, dates, api_url, workspace ids or the inbox are wrong.
         """
         _ = self.run, self.client, self.inbox
+        without_salt = [
+            name
+            for name, stream in self.selected.items()
+            if self.personal_data.hashed_without_salt(stream.schema, stream.primary_keys)
+        ]
+        if without_salt:
+            self.logger.warning(
+                "What the keys of %s are made of is hashed with the secret of the credentials, and "
+                "changes with it; set personal_data_salt to a long random text for good",
+                ", ".join(without_salt),
+            )
         if self.config.get("workspace_ids"):
             try:
                 _ = self.lists.workspaces
@@ -349,6 +408,59 @@ class TapGong(Tap):
             spent=client.limiter.used,
         )
 
+    def progress(self) -> Progress:
+        """Shows how far the streams have come."""
+        pace = Pace(self.clock)
+
+        def stages() -> list[Stage]:
+            return [
+                pace.stage(name, stream.report)
+                for name, stream in self.selected.items()
+                if stream.report.records
+            ]
+
+        return Progress(stages, clock=self.clock, logger=self.logger, console=watched())
+
+    def slices(self, parts: int) -> list[Part]:
+        """Adjacent ranges that together are the whole of the run, of about equal cost.
+
+        Raises:
+            SettingsError: the run is not one over time, or too short to be cut.
+        """
+        source = self.source(CallSource)
+        if self.run.keeps_bookmarks:
+            msg = "--slices cuts a range of time; leave out call_ids and max_records"
+            raise SettingsError(msg)
+        # No start_date would mean the oldest call, and that may come to light later.
+        start = self.run.start or BEFORE_ALL_CALLS
+        span = Window(min(source.begin(self.run.start), self.run.end), self.run.end)
+        if span.length < timedelta(hours=parts):
+            msg = f"--slices {parts}: {span} is too short, an hour is the least for each"
+            raise SettingsError(msg)
+        slices = equal_parts(span, parts, source.count_records)
+        slices[0] = replace(slices[0], window=Window(start, slices[0].window.end))
+        for at, part in enumerate(slices, start=1):
+            self.logger.info("slice %d: %s, about %d calls", at, part.window, part.records)
+        self.logger.info("%d requests to find this out", self.client.limiter.used)
+        return slices
+
+    def config_of(self, part: Part, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings that read a part, to be given after, or before, those with the secrets.
+
+        Args:
+            part: of the whole.
+            given: settings as they were given, secrets included.
+        """
+        properties = self.config_jsonschema["properties"]
+        plain = {
+            name: value
+            for name, value in given.items()
+            if not properties.get(name, {}).get("secret")
+            and value != properties.get(name, {}).get("default")
+        }
+        window = part.window
+        return {**plain, "start_date": iso(window.start), "end_date": iso(window.end)}
+
     @override
     def setup_mapper(self) -> None:
         # Streams correct what a catalog says of their keys; the mapper reads it once. It fails on a
@@ -361,14 +473,20 @@ class TapGong(Tap):
             }
         _ = self.streams
         super().setup_mapper()
+        if self.personal_data.is_kept:
+            return
+        for entry in self.catalog.streams:
+            # The SDK has just done the same, with all that is selected.
+            name, stream = entry.tap_stream_id, self.streams.get(entry.tap_stream_id)
+            if stream is not None:
+                is_selected = entry.metadata.resolve_selection()
+                selected = get_selected_schema(name, entry.schema.to_dict(), is_selected)
+                treated = self.personal_data.schema(selected, stream.schema, stream.primary_keys)
+                self.mapper.register_raw_stream_schema(name, treated, entry.key_properties)
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        bookmarks = state.get("bookmarks", {})
-        streams = bookmarks.values() if isinstance(bookmarks, dict) else [None]
-        if not all(isinstance(stream, dict) for stream in streams):
-            msg = '--state must look like {"bookmarks": {"calls": {…}, …}}, as a run wrote it'
-            raise SettingsError(msg)
+        checked_state(state, "--state")
         super().load_state(state)
 
     @property
@@ -403,8 +521,12 @@ class TapGong(Tap):
             end: how the run ended: done, failed or work left.
             path: of the report.
         """
+        console = watched(even_if_output_is_shown=True)
+        if console:
+            console.print(as_table(self.reports))
         for name, report in self.reports.items():
-            self.logger.info("%s: %s", name, report)
+            if not console:
+                self.logger.info("%s: %s", name, report)
             if report.unknown_fields:
                 self.logger.warning(
                     "%s: Gong sends fields that this version does not know: %s. Those at the top "
@@ -456,6 +578,36 @@ def _end_with(failed: list[str]) -> None:
     if failed:
         msg = f"Failed: {', '.join(failed)}; the other streams are whole"
         raise RunStopped(GongError(msg))
+
+
+def _state_in(name: str) -> dict[str, Any]:
+    """The state in a file: as a run was given it, as a target prints it, or as Meltano shows it."""
+    what = f"--merge-state {name}"
+    try:
+        lines = Path(name).read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{what} cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise SettingsError(msg) from error
+    content = "\n".join(lines)
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    # A target prints a state a line; the last one counts.
+    is_lines = last.startswith("{") and last.endswith("}") and last != "}"
+    state = json_object(last if is_lines else content, what)
+    state = state.get("singer_state", state)
+    return checked_state(state, what)
+
+
+def checked_state(state: Any, what: str) -> dict[str, Any]:
+    """A state, known to have the form of one.
+
+    Raises:
+        SettingsError: it has not.
+    """
+    bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
+    if not isinstance(bookmarks, dict) or not all(isinstance(b, dict) for b in bookmarks.values()):
+        msg = f'{what} must look like {{"bookmarks": {{"calls": {{…}}, …}}}}, as a run wrote it'
+        raise SettingsError(msg)
+    return dict(state)
 
 
 def _object(file: IO[str] | None, option: str) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from tap_gong.cost import Cost
 from tap_gong.hints import Hints
 from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
-from tap_gong.windows import AHEAD, Slices, Window
+from tap_gong.windows import AHEAD, Slices, Window, iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -105,6 +105,26 @@ class WindowedStream(BookmarkedStream):
             return start
         resumed = bookmark.resume_at(self.run.lookback)
         return max(start, resumed) if start else resumed
+
+    @property
+    @override
+    def since(self) -> pendulum.DateTime | None:
+        return self._since
+
+    @functools.cached_property
+    def _since(self) -> pendulum.DateTime | None:
+        bookmark, start = self.bookmark, self.run.start
+        if bookmark is None:
+            return start and min(start, self.start())
+        if start and bookmark.since and start < bookmark.since:
+            self.logger.warning(
+                "%s has been read from %s on; for what start_date (%s) names before that, run "
+                "with `--full-refresh` or without its bookmark",
+                self.name,
+                iso(bookmark.since),
+                iso(start),
+            )
+        return bookmark.since
 
     def start(self) -> pendulum.DateTime:
         """Where this run's windows begin."""
@@ -263,18 +283,18 @@ class Lockstep:
             self._begin_windows()
             rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
             if not (yield from whole(self._leader, slices, window, rows)):
-                for source in self._sources[1:]:
-                    self._tap.ahead.forget(source.operation)
+                self._tap.ahead.forget_window(window)
                 continue
             for source in self._sources:
                 if self._readers(source, due):
                     source.end_window(window)
+            slices.finished(window, max(source.announced for source in self._sources))
             for member in due:
                 if member.report.failed is None:
                     member.report.windows += 1
+                    member.report.share = slices.share
                     member.move_bookmark(window.end)
             self._leader.write_state()
-            slices.finished(window, max(source.announced for source in self._sources))
 
     def _begin_windows(self) -> None:
         """Have the windows to come fetched, as many as can be under way."""
@@ -328,9 +348,16 @@ class Lockstep:
         except GongError as error:
             if not error.concerns_operation:
                 raise
-            self._tap.ahead.forget(source.operation)
             for reader in readers:
                 reader.fail(error)
+            self._forget(source)
+
+    def _forget(self, source: Source) -> None:
+        """Drop what was begun of a source that fails."""
+        for other in self._sources:
+            # What was to be asked for by its ids will be asked for in another way.
+            if other is source or other.follows is type(source):
+                self._tap.ahead.forget(other.operation)
 
 
 def whole(

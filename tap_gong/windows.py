@@ -76,6 +76,9 @@ class Slices:
         most: int = _MOST,
     ) -> None:
         self._span = span
+        self._whole = span
+        self._expected = expected
+        self._records = 0
         self._planned: deque[Window] = deque()
         self._cuts = sorted(cut for cut in cuts if cut in span)
         self._ideal = min(most, _MOST if expected is None else ideal_records(expected))
@@ -101,10 +104,18 @@ class Slices:
         cut = next((cut for cut in self._cuts if cut > start), self._span.end)
         return min(start + self._length, cut)
 
+    @property
+    def share(self) -> float:
+        """How much is done, from 0 to 1: by records where their number is known, else by time."""
+        if self._expected:
+            return min(1.0, self._records / self._expected)
+        return 1 - self._span.length / self._whole.length if self._whole.length else 1.0
+
     def finished(self, window: Window, records: int) -> None:
         """The window is done; it held or announced so many records, a hint that may be off."""
         self._planned.popleft()
         self._span = Window(window.end, self._span.end)
+        self._records += records
         # A holiday must not be taken for the rule: grow twofold at most.
         ideal = _ideal_length(window, records, self._ideal)
         self._length = min(ideal, self._length * 2)
@@ -171,11 +182,15 @@ class Bookmark:
         end: end of the last window wholly emitted.
         as_of: the clock of the run that read it.
         settled: what that run relied on a later one to read again begins here.
+        since: the `start_date` from which all before `end` was read, None for the oldest record.
+        read_at: when `end` was reached, which `as_of` does not tell where there is an `end_date`.
     """
 
     end: pendulum.DateTime
     as_of: pendulum.DateTime
     settled: pendulum.DateTime
+    since: pendulum.DateTime | None = None
+    read_at: pendulum.DateTime | None = None
 
     @classmethod
     def read(cls, state: Mapping[str, Any], stream: str) -> Bookmark | None:
@@ -190,13 +205,21 @@ class Bookmark:
         what = f"the bookmark of {stream} in the state"
         end = instant(value, what)
         as_of = instant(state.get("as_of", value), what)
-        return cls(end, as_of, instant(state.get("settled", value), what))
+        since, read_at = (
+            instant(state[name], what) if name in state else None for name in ("since", "read_at")
+        )
+        return cls(end, as_of, instant(state.get("settled", value), what), since, read_at)
 
     def write(self, state: dict[str, Any]) -> None:
         """Put the bookmark into a stream's state."""
         state["replication_key_value"] = iso(self.end)
         state["as_of"] = iso(self.as_of)
         state["settled"] = iso(self.settled)
+        for name, moment in (("since", self.since), ("read_at", self.read_at)):
+            if moment:
+                state[name] = iso(moment)
+            else:
+                state.pop(name, None)
 
     def resume_at(self, lookback: timedelta) -> pendulum.DateTime:
         """Where the next run begins so that no late call is missed.

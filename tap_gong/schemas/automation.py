@@ -10,10 +10,21 @@ from tap_gong.schemas.calls import (
     METADATA,
     PARTIES,
 )
-from tap_gong.schemas.types import COUNT, FLAG, ID, INSTANT, OPEN, field, listed, one, record
+from tap_gong.schemas.types import (
+    COUNT,
+    FINGERPRINT,
+    FLAG,
+    ID,
+    INSTANT,
+    field,
+    listed,
+    one,
+    open_but,
+    record,
+)
 
 AUTOMATION_EVENT = record(
-    field("eventId", ID, "SHA-256 of what was posted, in hex"),
+    field("eventId", FINGERPRINT, "SHA-256 of what was posted, in hex"),
     field("sequence", COUNT, "Number of the event in the inbox"),
     field("received", INSTANT, "When it came first"),
     field("callId", ID, "The call"),
@@ -27,7 +38,7 @@ AUTOMATION_EVENT = record(
                 "content",
                 one(
                     *CONTENT.wrapped.values(),
-                    field("scorecardsAnswers", listed(OPEN), "Reviews of the call"),
+                    field("scorecardsAnswers", listed(open_but()), "Reviews of the call"),
                 ),
                 "What the call was about",
             ),

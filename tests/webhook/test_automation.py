@@ -109,6 +109,32 @@ def test_what_gong_adds_is_kept_as_it_is(inbox, events):
     assert strange["callId"] is None
 
 
+@pytest.mark.parametrize("choice", ["hash", "drop"])
+def test_personal_data_leaves_events_too(inbox, events, choice):
+    call = {
+        "metaData": {"id": "7", "title": "Call with Ada"},
+        "parties": [{"id": "1", "name": "Ada Byron", "emailAddress": "ada@example.com"}],
+        "content": {"scorecardsAnswers": [{"reviewer": "Grace Hopper"}]},
+        "guests": ["Mary Shelley"],
+    }
+    body = {"callData": call, "invitedBy": "Joan Clarke"}
+    inbox.put(json.dumps(body).encode(), is_test=False)
+    output = events(personal_data=choice, personal_data_salt="0123456789abcdef")
+    (row,) = output.records["automation_events"]
+    assert row["callId"] == "7"
+    assert row["callData"]["parties"][0]["id"] == "1"
+    for known in (
+        "Ada Byron",
+        "ada@example.com",
+        "Grace",
+        "Mary",
+        "Joan",
+        event_id(json.dumps(body).encode()),
+    ):
+        assert known not in json.dumps(row)
+    assert row["eventId"]
+
+
 def test_filters_hold_for_events_too(inbox, events, company, caplog):
     public, _ = put(inbox, 1)[0], put(inbox, 2, isPrivate=True)
     narrow = events(private_calls="exclude")

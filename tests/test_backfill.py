@@ -1,0 +1,197 @@
+"""A backfill in parts: together they are the whole, and an ordinary run goes on from there."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import json
+import random
+from datetime import timedelta
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gong_api.errors import SettingsError
+from tap_gong.backfill import equal_parts, merged
+from tap_gong.windows import Bookmark, Window, instant, iso
+from tests.conftest import NOW, settings
+from tests.singer_run import run_tap
+from tests.test_command_line import tap_gong
+
+BEGIN = pendulum.datetime(2024, 1, 1)
+SPAN = Window(BEGIN, BEGIN.add(days=400))
+LIST_STREAMS = {"users", "workspaces", "trackers", "scorecards"}
+
+
+def counter(minutes):
+    """Counts records that lie so many minutes behind the beginning of the span."""
+    times = sorted(BEGIN.add(minutes=minute) for minute in minutes)
+    asked = []
+
+    def count(window):
+        asked.append(window)
+        return bisect.bisect_left(times, window.end) - bisect.bisect_left(times, window.start)
+
+    return count, asked
+
+
+@given(
+    minutes=st.lists(st.integers(0, 400 * 24 * 60 - 1), max_size=300),
+    parts=st.integers(1, 12),
+)
+def test_parts_are_adjacent_and_the_whole(minutes, parts):
+    count, asked = counter(minutes)
+    cut = equal_parts(SPAN, parts, count)
+    assert len(cut) == parts
+    assert cut[0].window.start == SPAN.start
+    assert cut[-1].window.end == SPAN.end
+    for one, other in itertools.pairwise(cut):
+        assert one.window.start < one.window.end == other.window.start
+    assert len(asked) <= 12 * parts + 1
+
+
+@pytest.mark.parametrize("parts", [2, 4, 10])
+@pytest.mark.parametrize("shape", [1, 3], ids=["evenly", "ever more calls"])
+def test_parts_hold_about_as_much_each(parts, shape):
+    rng = random.Random(parts)
+    minutes = [int(rng.random() ** (1 / shape) * 400 * 24 * 60) for _ in range(5000)]
+    count, _ = counter(minutes)
+    for part in equal_parts(SPAN, parts, count):
+        assert abs(count(part.window) - 5000 / parts) <= 0.1 * 5000 / parts
+        assert abs(part.records - count(part.window)) <= 0.1 * 5000 / parts
+
+
+def state(since, end, *, read_at=None, stream="calls", **more):
+    """A state as a run over a range leaves it; days of the year 2026."""
+    ends = pendulum.datetime(2026, 1, 1).add(days=end)
+    as_of = min(ends, read_at or ends)
+    bookmark: dict[str, object] = {}
+    Bookmark(
+        ends,
+        as_of,
+        settled=as_of.subtract(days=7),
+        since=pendulum.datetime(2026, 1, 1).add(days=since),
+        read_at=read_at,
+    ).write(bookmark)
+    return {"bookmarks": {stream: {**bookmark, **more}}}
+
+
+LATER = pendulum.datetime(2026, 11, 1)
+
+
+@given(order=st.permutations(range(4)))
+def test_states_are_joined_in_whatever_order_they_come(order):
+    states = [state(at, at + 10, read_at=LATER) for at in (0, 10, 20, 30)]
+    joined = merged([states[at] for at in order])["bookmarks"]["calls"]
+    assert joined["since"] == "2026-01-01T00:00:00Z"
+    assert joined["replication_key_value"] == joined["as_of"] == "2026-02-10T00:00:00Z"
+    assert joined["settled"] == "2026-02-03T00:00:00Z"
+
+
+def test_behind_a_gap_nothing_counts_as_read(caplog):
+    joined = merged([state(0, 10), state(20, 30)])["bookmarks"]["calls"]
+    assert joined["replication_key_value"] == "2026-01-11T00:00:00Z"
+    assert "calls: nothing was read from 2026-01-11T00:00:00Z to 2026-01-21T00:00:00Z" in (
+        caplog.text
+    )
+
+
+def test_a_range_read_before_its_calls_had_all_come_is_read_again():
+    """Two halves of a month, each read when it ended: a call of the first may have come since."""
+    first = state(0, 15, read_at=pendulum.datetime(2026, 1, 16))
+    second = state(15, 30, read_at=pendulum.datetime(2026, 1, 31))
+    joined = Bookmark.read(merged([first, second])["bookmarks"]["calls"], "calls")
+    assert joined
+    assert joined.resume_at(timedelta(days=7)) == pendulum.datetime(2026, 1, 9)
+
+
+def test_what_ranges_owe_is_owed_together():
+    owed = state(0, 10, stream="transcripts", owed={"2026-01-11T00:00:00Z": ["1", "2"]})
+    more = state(
+        10,
+        20,
+        stream="transcripts",
+        owed={"2026-01-21T00:00:00Z": ["2", "3"]},
+        missed=["9"],
+    )
+    joined = merged([owed, more])["bookmarks"]["transcripts"]
+    assert joined["owed"] == {"2026-01-11T00:00:00Z": ["1", "2"], "2026-01-21T00:00:00Z": ["3"]}
+    assert joined["missed"] == ["9"]
+
+
+def test_states_made_under_different_filters_do_not_fit():
+    with pytest.raises(SettingsError, match=r"different filters.*workspace_ids"):
+        merged([state(0, 10), state(10, 20, filters={"workspace_ids": ["1"]})])
+
+
+def test_slices_read_apart_are_the_whole_and_the_next_run_goes_on(company, config, tmp_path):
+    base = settings(company, end_date=NOW.isoformat(), lookback_days=5)
+    planned = tap_gong(tmp_path, base, "--plan", "--slices", "3")
+    assert planned.returncode == 0, planned.stderr
+    slices = [json.loads(line) for line in planned.stdout.splitlines()]
+    assert len(slices) == 3
+    for part in slices:
+        assert "access_key" not in part
+        assert part["lookback_days"] == 5
+    read: list[str] = []
+    transcripts: list[str] = []
+    names = []
+    for at, part in reversed(list(enumerate(slices))):
+        output = run_tap({**base, **part}, streams={"calls", "transcripts"})
+        ids = [row["id"] for row in output.records["calls"]]
+        assert 60 <= len(ids) <= 115
+        read += ids
+        transcripts += [row["callId"] for row in output.records["transcripts"]]
+        names.append(f"state-{at}.json")
+        (tmp_path / names[-1]).write_text(json.dumps(output.state))
+    slots = company.company.slots(None, NOW, now=NOW)
+    assert sorted(read) == sorted(slot.id for slot in slots)
+    assert sorted(transcripts) == sorted(
+        slot.id for slot in slots if slot.transcript_at and slot.transcript_at <= NOW
+    )
+    joined = tap_gong(tmp_path, None, "--merge-state", *names)
+    assert joined.returncode == 0, joined.stderr
+    company.clear_requests()
+    last = run_tap(base, streams={"calls", "transcripts"}, state=json.loads(joined.stdout))
+    recent = company.company.slots(NOW - timedelta(days=5), NOW, now=NOW)
+    assert {row["id"] for row in last.records["calls"]} == {slot.id for slot in recent}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"bookmarks": {"calls": {}}}\n{"bookmarks": {"calls": {"x": 1}}}\n',
+        '{\n  "bookmarks": {\n    "calls": {"x": 1}\n  }\n}\n',
+        '{"singer_state": {"bookmarks": {"calls": {"x": 1}}}}',
+    ],
+    ids=["as a target prints them", "with line breaks", "as Meltano shows it"],
+)
+def test_states_come_in_several_forms(tmp_path, content):
+    (tmp_path / "state.json").write_text(content)
+    done = tap_gong(tmp_path, None, "--merge-state", "state.json")
+    assert json.loads(done.stdout) == {"bookmarks": {"calls": {"x": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--slices", "3"], "--slices goes with --plan"),
+        (["surprise.json"], "'surprise.json' belongs to no option"),
+        (["--merge-state", "missing.json"], "--merge-state missing.json cannot be read"),
+        (["--merge-state", "config.json"], 'must look like {"bookmarks"'),
+    ],
+)
+def test_what_does_not_fit_is_told(tmp_path, arguments, message):
+    (tmp_path / "config.json").write_text("[1]")
+    done = tap_gong(tmp_path, {"bookmarks": 3}, *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_earlier_start_date_says_what_would_read_it(company, config, caplog):
+    first = run_tap({**config, "start_date": iso(instant("2026-06-01", ""))}, streams={"calls"})
+    run_tap({**config, "start_date": "2026-05-01"}, streams={"calls"}, state=first.state)
+    assert "calls has been read from 2026-06-01T00:00:00Z on" in caplog.text
