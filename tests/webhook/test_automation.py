@@ -123,15 +123,10 @@ def test_personal_data_leaves_events_too(inbox, events, choice):
     (row,) = output.records["automation_events"]
     assert row["callId"] == "7"
     assert row["callData"]["parties"][0]["id"] == "1"
-    for known in (
-        "Ada Byron",
-        "ada@example.com",
-        "Grace",
-        "Mary",
-        "Joan",
-        event_id(json.dumps(body).encode()),
-    ):
-        assert known not in json.dumps(row)
+    written = json.dumps(row)
+    for known in ("Ada Byron", "ada@example.com", "Grace", "Mary", "Joan"):
+        assert known not in written
+    assert event_id(json.dumps(body).encode()) not in written
     assert row["eventId"]
 
 
