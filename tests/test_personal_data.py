@@ -30,6 +30,7 @@ from tests.conftest import NOW, settings
 from tests.gong_document import leaves
 from tests.singer_run import Output, run_tap
 from tests.test_streams import subjects
+from tests.webhook.receiver_run import inbox_of
 
 if TYPE_CHECKING:
     from tap_gong.stream import GongStream
@@ -96,14 +97,15 @@ def run_all(config):
 
 
 @pytest.fixture(scope="module")
-def runs(everything):
+def runs(everything, people, tmp_path_factory):
     """What each choice writes, and its log."""
     found = {}
+    inbox = inbox_of(people, tmp_path_factory.mktemp("inbox"))
 
     def run(choice):
         if choice not in found:
             with logged() as lines:
-                output = run_all({**everything, "personal_data": choice})
+                output = run_all({**everything, "automation_inbox": inbox, "personal_data": choice})
             found[choice] = output, lines
         return found[choice]
 

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from decimal import Decimal
 
 import jsonschema
 import pytest
 
-from gong_api.clock import SystemClock
-from gong_webhook.inbox import Inbox
 from tap_gong.streams import STREAMS
 from tests.conftest import NOW, settings
 from tests.singer_run import run_tap
+from tests.webhook.receiver_run import inbox_of
 
 
 @pytest.fixture(scope="module")
 def output(company, tmp_path_factory):
-    path = tmp_path_factory.mktemp("inbox") / "inbox.db"
-    with contextlib.closing(Inbox(path, SystemClock())) as inbox:
-        for slot in company.company.slots(None, None, now=NOW)[-3:]:
-            call = company.company.extensive(slot, now=NOW)
-            body = {"callData": call, "isTest": False, "isPrivate": slot.is_private}
-            inbox.put(json.dumps(body).encode(), is_test=False)
-    config = subjects(company, automation_inbox=str(path))
+    inbox = inbox_of(company, tmp_path_factory.mktemp("inbox"))
+    config = subjects(company, automation_inbox=inbox)
     return run_tap(config, streams={stream.name for stream in STREAMS})
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gong_api.clock import Clock
+    from gong_sandbox import Sandbox
     from gong_webhook.inbox import Event
 
 SECRET = "a-secret-that-nobody-can-guess-0001"
@@ -71,6 +72,18 @@ def payload(number: int = 1, **more: Any) -> bytes:
     """What a rule posts, as small as can be."""
     call = {"metaData": {"id": f"{number:019d}", "title": f"Call {number}"}}
     return json.dumps({"callData": call, "isTest": False, "isPrivate": False, **more}).encode()
+
+
+def inbox_of(sandbox: Sandbox, folder: Path) -> str:
+    """An inbox with some calls of a company in it."""
+    path = folder / "inbox.db"
+    now = sandbox.clock.now()
+    with contextlib.closing(Inbox(path, SystemClock())) as inbox:
+        for slot in sandbox.company.slots(None, None, now=now)[-3:]:
+            call = sandbox.company.extensive(slot, now=now)
+            body = {"callData": call, "isTest": False, "isPrivate": slot.is_private}
+            inbox.put(json.dumps(body).encode(), is_test=False)
+    return str(path)
 
 
 def held(path: Path) -> list[Event]:
