@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -22,11 +21,12 @@ from gong_api.clock import Clock, SystemClock
 from gong_api.command import (
     WORK_LEFT,
     ConfigFiles,
-    Interrupted,
     RunStopped,
     gong_command,
+    ignore_signals,
     json_object,
     settings_checked,
+    stopped_by,
 )
 from gong_api.errors import GongError, MissingScope, SettingsError
 from gong_api.progress import Progress, Stage, watched
@@ -265,6 +265,7 @@ class TapGong(Tap):
             end = "work left" if stop.exit_code == WORK_LEFT else "failed"
             raise
         finally:
+            ignore_signals()
             tap.conclude("failed" if tap.failed else end, report)
         tap.raise_failures()
 
@@ -354,8 +355,7 @@ class TapGong(Tap):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         # Private: the SDK ends with exit code 0, as if all were done. The last STATE message says
         # what has been read; nothing needs to be added to it. Pinned by tests/test_shutdown.py.
-        msg = f"Stopped by {signal.Signals(signum).name}; run again to go on"
-        stop = RunStopped(Interrupted(msg))
+        stop = RunStopped(stopped_by(signum))
         if isinstance(self.message_writer, WholeLineWriter):
             self.message_writer.stop(stop)
         else:
@@ -553,7 +553,11 @@ class TapGong(Tap):
         self.close()
         if path:
             content = msgspec.json.encode(as_json(self.reports, client, end=end))
-            Path(path).write_bytes(msgspec.json.format(content, indent=2))
+            try:
+                Path(path).write_bytes(msgspec.json.format(content, indent=2))
+            except OSError as error:
+                msg = f"--report {path} cannot be written: {error.strerror}"
+                raise SettingsError(msg) from error
 
     def _tell_what_is_left(self) -> None:
         """Log how far each windowed stream has come."""

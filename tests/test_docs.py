@@ -16,6 +16,7 @@ import yaml
 
 from tap_gong.tap import TapGong
 from target_gong.target import TargetGong
+from tests.reliability_table import collected, table, written
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,6 +35,10 @@ def test_generated_blocks_have_not_drifted(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "[begin " in text
     assert generator().generated(text) == text, "run `make docs`"
+
+
+def test_the_table_of_faults_is_what_the_tests_prove(request):
+    assert table(collected(request.session)) == written(), "run `make reliability`"
 
 
 def test_meltano_yml_fits_meltanos_own_schema():
