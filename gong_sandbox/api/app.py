@@ -32,7 +32,7 @@ from gong_sandbox.api import (
     workspaces,
 )
 from gong_sandbox.api.answers import Refusal, refused
-from gong_sandbox.api.front_page import FrontPage
+from gong_sandbox.api.front_page import PUBLIC_KEY_PATH, FrontPage
 from gong_sandbox.api.gateway import (
     Handler,
     Operation,
@@ -268,6 +268,7 @@ def application(site: Site) -> Starlette:
         routes=[
             Route("/", front.page),
             Route("/recordings/{id:int}", front.recording),
+            Route(PUBLIC_KEY_PATH, front.public_key),
             Route(_TOKEN_PATH, _logged_token, methods=["POST"]),
             *routes,
         ],

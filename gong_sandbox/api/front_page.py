@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from anyio import to_thread
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from gong_sandbox.api.site import Site
     from gong_sandbox.company.media import Media
     from gong_sandbox.company.timeline import CallSlot
+    from gong_sandbox.webhook import Webhook
 
+PUBLIC_KEY_PATH = "/automation-rule/public-key"
 _SHOWN = 50  # requests, writes, created calls
 _CALLS = 6
 _WEEKS = 26
@@ -134,6 +137,13 @@ class FrontPage:
         headers["Content-Range"] = f"bytes {part[0]}-{part[-1]}/{media.size}"
         return Response(media.content[part[0] : part[-1] + 1], 206, headers, kind)
 
+    async def public_key(self, _: Request) -> Response:
+        """The key that the automation rule's tokens are signed for; Gong shows it beside a rule."""
+        webhook = self._site.webhook
+        if webhook is None:
+            return Response("No automation rule is set.", 404, media_type="text/plain")
+        return Response(webhook.public_key, media_type="text/plain")
+
     def _render(self, live: bool, nonce: str) -> str:
         site = self._site
         now = site.clock.now()
@@ -164,6 +174,7 @@ class FrontPage:
             per_day=site.quota.per_day,
             per_second=site.quota.per_second,
             faults=site.faults.told(),
+            rule=_rule(site.webhook),
             latency=site.latency,
             page_size=site.page_size,
             processing=company.uploads.processing,
@@ -200,6 +211,20 @@ def sized(count: int) -> str:
     if count < 1000:
         return f"{count} bytes"
     return f"{count / 1e3:.0f} kB" if count < 1e6 else f"{count / 1e6:,.1f} MB"
+
+
+def _rule(webhook: Webhook | None) -> dict[str, Any] | None:
+    """What the page tells of the automation rule, None where there is none."""
+    if webhook is None:
+        return None
+    return {
+        # The rest of the URL may be secret.
+        "host": urlsplit(webhook.url).netloc.rpartition("@")[2],
+        "delivered": webhook.delivered,
+        "given_up": webhook.given_up,
+        "path": PUBLIC_KEY_PATH,
+        "key": webhook.public_key,
+    }
 
 
 def _keys(site: Site) -> dict[str, str]:

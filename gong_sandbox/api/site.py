@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gong_sandbox.api.oauth import TokenIssuer
     from gong_sandbox.clock import SandboxClock
     from gong_sandbox.company import Company
+    from gong_sandbox.webhook import Webhook
 
 # Enough for any test to look back on, without growing for ever under a benchmark.
 _MOST_LOGGED = 200_000
@@ -70,6 +71,7 @@ class Site:
     without_scopes: frozenset[str]
     page_size: int
     latency: float
+    webhook: Webhook | None = None
     url: str = ""
     log: deque[RequestLogEntry] = field(default_factory=lambda: deque(maxlen=_MOST_LOGGED))
     log_lock: threading.Lock = field(default_factory=threading.Lock)
