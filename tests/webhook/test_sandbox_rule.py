@@ -103,7 +103,7 @@ def test_what_is_not_taken_is_tried_again_and_given_up_in_the_end(tmp_path, monk
 
 def test_without_a_rule_there_is_no_key(company):
     url = f"{company.url}/automation-rule/public-key"
-    assert requests.get(url, timeout=10).status_code == 401
+    assert requests.get(url, timeout=10).status_code == 404
 
 
 def warehouse_of(rows):
