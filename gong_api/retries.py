@@ -192,10 +192,12 @@ def transient_answer(response: requests.Response, clock: Clock) -> Transient:
     )
 
 
-def transient_connection(error: requests.RequestException, host: str) -> Transient:
+def transient_connection(
+    error: requests.RequestException, host: str, *, setting: str = "api_url"
+) -> Transient:
     """The failure behind a connection that could not be made, broke, or fell silent."""
     reason, looks_permanent = _plain_reason(error)
-    msg = f"No answer from {host}: {reason}. Check api_url, the network and any proxy"
+    msg = f"No answer from {host}: {reason}. Check {setting}, the network and any proxy"
     return Transient(
         Unreachable(msg),
         never_arrived=looks_permanent or isinstance(error, requests.exceptions.ConnectTimeout),

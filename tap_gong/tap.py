@@ -32,6 +32,7 @@ from gong_api.command import (
 from gong_api.errors import GongError, MissingScope, SettingsError
 from gong_api.progress import Progress, Stage, watched
 from gong_api.settings import connect, number
+from gong_webhook.inbox import InboxReader
 from tap_gong.backfill import Part, equal_parts, merged
 from tap_gong.call_source import CallSource
 from tap_gong.given_files import checked_catalog, checked_state
@@ -118,10 +119,34 @@ class TapGong(Tap):
         """What several streams fan out over or filter by, read once."""
         return SharedLists(self.ahead, self.run)
 
+    @cached_property
+    def inbox(self) -> InboxReader | None:
+        """What automation rules have sent, as of the first look; None where no inbox is set.
+
+        Raises:
+            InboxFault: it cannot be read.
+            SettingsError: it is needed and not set.
+        """
+        path = self.config.get("automation_inbox")
+        if not path and self.config["automation_hints"]:
+            msg = (
+                "automation_hints needs automation_inbox: the file that `gong-webhook --inbox` "
+                "writes"
+            )
+            raise SettingsError(msg)
+        return InboxReader(Path(path)) if path else None
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether calls that automation rules have named are fetched first."""
+        return bool(self.config["automation_hints"]) and not self.run.call_ids
+
     def close(self) -> None:
         """End what runs beside the streams, and give connections back."""
         self.ahead.close()
         self.client.close()
+        if "inbox" in self.__dict__ and self.inbox:
+            self.inbox.close()
 
     def source(self, kind: type[_SomeSource]) -> _SomeSource:
         """The one source of a kind, shared by all streams made of it."""
@@ -340,9 +365,9 @@ class TapGong(Tap):
         """Say what is wrong with the settings before anything is emitted.
 
         Raises:
-            SettingsError: credentials, dates, api_url or workspace ids are wrong.
+            SettingsError: credentials, dates, api_url, workspace ids or the inbox are wrong.
         """
-        _ = self.run, self.client
+        _ = self.run, self.client, self.inbox
         without_salt = [
             name
             for name, stream in self.selected.items()

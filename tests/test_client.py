@@ -23,10 +23,11 @@ from gong_api.errors import (
     SettingsError,
     Unreachable,
 )
+from gong_api.hosts import checked_url
 from gong_api.limiter import MemoryStore, RequestLimiter
 from gong_api.operation import Operation
 from gong_api.retries import transient_answer
-from gong_api.settings import checked_url, connect
+from gong_api.settings import connect
 from tap_gong.streams.calls import Calls
 from tap_gong.streams.users import Users
 from tap_gong.tap import TapGong

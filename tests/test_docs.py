@@ -68,12 +68,12 @@ def test_files_that_the_docs_name_exist():
         for target in re.findall(r"\]\((?!http|#)([^)#]+)\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
         for name in re.findall(
-            r"`((?:gong_api|gong_sandbox|tap_gong|tests|docs|examples)/[\w/.]*)`", text
+            r"`((?:gong_api|gong_sandbox|gong_webhook|tap_gong|tests|docs|examples)/[\w/.]*)`", text
         ):
             assert (ROOT / name).exists(), f"{page.name}: {name}"
 
 
-@pytest.mark.parametrize("command", ["tap-gong", "target-gong", "gong-sandbox"])
+@pytest.mark.parametrize("command", ["tap-gong", "target-gong", "gong-sandbox", "gong-webhook"])
 def test_commands_say_their_version(command):
     done = subprocess.run(
         [str(Path(sys.executable).parent / command), "--version"],
