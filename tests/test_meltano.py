@@ -2,72 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 from datetime import datetime, timezone
-from pathlib import Path
 
-import pendulum
 import pytest
-import yaml
 
 from gong_sandbox import Sandbox
 from tap_gong.streams import STREAMS
 from tests.conftest import settings
+from tests.csv_cells import assert_same, read_csv
+from tests.meltano_project import BIN, ROOT, STREAM_MAPS, copy_project, run
 from tests.singer_run import run_tap
-
-ROOT = Path(__file__).parent.parent
-BIN = Path(sys.executable).parent
-PROJECT = (
-    "gong_api",
-    "gong_sandbox",
-    "tap_gong",
-    "target_gong",
-    "examples",
-    "meltano.yml",
-    "pyproject.toml",
-    "README.md",
-    "LICENSE",
-)
-
-MELTANO = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
-STREAM_MAPS = MELTANO["plugins"]["extractors"][0]["config"]["stream_maps"]
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project, so that nothing of a developer's is touched."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in PROJECT:
-        source = ROOT / name
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, folder / name, ignore=ignored)
-        else:
-            shutil.copy(source, folder / name)
-    return folder
-
-
-def run(project, *command, **more):
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=300,
-        **more,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return copy_project(tmp_path_factory.mktemp("project"))
 
 
 def requests_of(log):
@@ -138,37 +94,6 @@ def for_the(sandbox, **more):
     }
 
 
-def as_text(value):
-    """A value as the CSV files have it, so that it can be told from the text."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.loads(json.dumps(value, default=float))
-
-
-def flat(row, cells):
-    """A record with the objects in it spread over columns, as the file has them."""
-    spread = {}
-    for name, value in row.items():
-        if name in cells or not isinstance(value, dict):
-            spread[name] = value
-        else:
-            spread.update({f"{name}__{part}": inner for part, inner in value.items()})
-    return spread
-
-
-def from_text(text, value):
-    """What a CSV cell says, read as what it should be."""
-    if isinstance(value, bool):
-        return {"True": True, "False": False, "true": True, "false": False}[text]
-    if isinstance(value, (int, float)):
-        return float(text)
-    if isinstance(value, str):
-        # The loader parses instants and writes them with a blank.
-        is_instant = text != value and text.replace(" ", "T", 1)[:16] == value[:16]
-        return value if is_instant and pendulum.parse(text) == pendulum.parse(value) else text
-    return json.loads(text)
-
-
 def test_every_table_reopens_from_csv_without_loss(project, served):
     end = served.clock.now().isoformat()
     env = for_the(served, TAP_GONG__SELECT='["*.*"]', TAP_GONG_END_DATE=end)
@@ -178,25 +103,18 @@ def test_every_table_reopens_from_csv_without_loss(project, served):
     for name, replaced in STREAM_MAPS.items():
         for row in expected[name]:
             row.update({field: row[field] or "-" for field in replaced})
-    csv.field_size_limit(2**31 - 1)
     for stream in STREAMS:
-        path = project / "output" / "csv" / f"{stream.name}.csv"
         rows = expected[stream.name]
         if not rows:
             continue
-        with path.open(encoding="utf-8", newline="") as file:
-            found = list(csv.DictReader(file))
+        found = read_csv(project / "output" / "csv" / f"{stream.name}.csv")
         assert len(found) == len(rows), stream.name
         if stream.name == "call_outcomes":
             # Gong lists them in whatever order.
             found, rows = (
                 sorted(some, key=lambda row: row["callOutcome"]) for some in (found, rows)
             )
-        for cells, row in zip(found, rows, strict=True):
-            for name, value in flat(row, cells).items():
-                wanted = as_text(value)
-                text = cells[name]
-                assert (from_text(text, wanted) if text else "") == wanted, (stream.name, name)
+        assert_same(found, rows, stream.name)
 
 
 def test_deleted_calls_are_found_in_duckdb(project, served):
@@ -226,9 +144,7 @@ def test_the_demo_from_nothing(project):
     shutil.copy(ROOT / "Makefile", project / "Makefile")
     out = run(project, "make", "demo", env=env)
     assert "open opportunities" in out
-    csv.field_size_limit(2**31 - 1)
-    with (project / "output" / "csv" / "calls.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(project / "output" / "csv" / "calls.csv")
     assert len({row["id"] for row in rows}) == len(rows) >= 500
     python = project / ".venv-demo" / "bin" / "python"
     query = (
