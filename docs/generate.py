@@ -86,7 +86,7 @@ def streams_table(*, core: bool) -> str:
                 str(stream.operation),
                 ", ".join(f"`{key}`" for key in stream.primary_keys),  # type: ignore[attr-defined]
                 stream.incremental or "",
-                f"`{stream.operation.scope}`",
+                f"`{stream.operation.scope}`" if stream.operation.scope else "",
             )
         )
     return _markdown(rows)

@@ -16,6 +16,7 @@ BIN = Path(sys.executable).parent
 PROJECT = (
     "gong_api",
     "gong_sandbox",
+    "gong_webhook",
     "tap_gong",
     "target_gong",
     "examples",
@@ -44,7 +45,7 @@ def copy_project(folder: Path) -> Path:
 
 def run(project: Path, *command: object, timeout: float = 300, **more: Any) -> str:
     """Run a command in the project that must succeed; what it printed."""
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [str(part) for part in command],
         cwd=project,
         capture_output=True,

@@ -259,11 +259,10 @@ def test_parquet_is_a_copy_of_the_warehouse(project, runs, warehouse):
     folder = project / "output" / "parquet"
     assert {path.stem for path in folder.iterdir()} == STREAMS
     for stream in STREAMS:
-        cursor = duckdb.sql(f"SELECT * FROM '{folder / stream}.parquet'")
-        rows = [dict(zip(cursor.columns, row, strict=True)) for row in cursor.fetchall()]
+        rows = rows_of(duckdb.execute(f"SELECT * FROM '{folder / stream}.parquet'"))
         assert_upserted(runs, stream, renamed(runs, stream, rows), empty_is_null=True)
-    calls = duckdb.sql(f"SELECT * FROM '{folder}/calls.parquet'")
-    types = dict(zip(calls.columns, map(str, calls.types), strict=True))
+    columns = duckdb.execute(f"DESCRIBE SELECT * FROM '{folder}/calls.parquet'").fetchall()
+    types = {column[0]: column[1] for column in columns}
     assert types["id"] == "VARCHAR"
     assert types["started"] == "TIMESTAMP"
     assert types["isprivate"] == "BOOLEAN"
