@@ -52,6 +52,43 @@ def test_meltano_discovers_tests_and_selects(project):
     assert "calls: read, a record" in run(project, BIN / "meltano", "invoke", "tap-gong", "--test")
 
 
+def test_the_commands_of_the_page_on_meltano(project):
+    page = (ROOT / "docs" / "meltano.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    commands = [line for block in blocks for line in block.splitlines()]
+    assert len(commands) > 15
+    answers = {line: run(project, BIN / line.split()[0], *line.split()[1:]) for line in commands}
+    told = answers["meltano config list tap-gong --all"]
+    assert "Group 1: access_key, access_key_secret" in told
+    assert "TAP_GONG_LOOKBACK_DAYS" in told
+    assert '"api_url": "sandbox"' in answers["meltano --environment dev config print tap-gong"]
+    state = answers["meltano state get dev:tap-gong-to-target-jsonl"]
+    assert "settled" in state
+    assert "gong-hourly" in answers["meltano schedule list"]
+    assert (project / "output" / "csv" / "calls.csv").exists()
+
+
+def test_a_project_of_ones_own_needs_the_lock_file_alone(tmp_path):
+    locks = tmp_path / "plugins" / "extractors"
+    locks.mkdir(parents=True)
+    shutil.copy(ROOT / "plugins" / "extractors" / "tap-gong--gong-singer.lock", locks)
+    (tmp_path / "meltano.yml").write_text(
+        "send_anonymous_usage_stats: false\n"
+        "plugins:\n"
+        "  extractors:\n"
+        "  - name: tap-gong\n"
+        "    variant: gong-singer\n"
+        f"    pip_url: {ROOT}\n"
+        "    config: {api_url: sandbox}\n"
+    )
+    assert "RECORD" in run(tmp_path, BIN / "meltano", "invoke", "tap-gong", "--test")
+    told = run(tmp_path, BIN / "meltano", "config", "print", "tap-gong")
+    assert '"lookback_days": 7' in told
+    selected = run(tmp_path, BIN / "meltano", "select", "tap-gong", "--list")
+    assert "[selected   ] calls.title" in selected
+    assert "[selected   ] call_parties" not in selected
+
+
 def test_a_plain_pipe_into_a_target(project, tmp_path):
     """Outside Meltano: only the loader's environment is Meltano's."""
     run(project, BIN / "meltano", "install", "loader", "target-jsonl")
