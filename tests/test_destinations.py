@@ -300,7 +300,7 @@ def test_postgres_updates_rows_and_keeps_types(project, runs):
                 host="127.0.0.1",
                 port=port,
                 user=USER,
-                password="none",
+                password="pw",
                 database=DATABASE,
             )
         for stream in STREAMS:
