@@ -24,11 +24,11 @@ from target_gong.sinks import SINKS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from example_records import Example
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-    from example_records import Example
     from tap_gong.stream import GongStream
     from target_gong.fields import Field
     from target_gong.sink import Writing
@@ -72,7 +72,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
     """Fit links to the site, and link the streams that tables name."""
     here = page.file.src_uri
     place = _in_repository(here)
@@ -148,8 +148,10 @@ def stream_page(stream: type[GongStream], example: Example) -> str:
         f"# {stream.name}",
         f"{stream.summary}.",
         generate.markdown_table([("", ""), *facts.items()]),
-        "How bookmarks and filters work is told [for all streams](../streams.md#incremental); what "
-        "becomes of personal fields, [there](../personal-data.md).",
+        (
+            "How bookmarks and filters work is told [for all streams](../streams.md#incremental); "
+            "what becomes of personal fields, [there](../personal-data.md)."
+        ),
         "## Fields",
         "Those of the key are bold.",
         generate.markdown_table(rows),
@@ -194,8 +196,10 @@ def target_page(sink: type[Writing], records: list[Any]) -> str:
         f"# {sink.stream}",
         f"{sink.summary}.",
         generate.markdown_table([("", ""), *facts.items()]),
-        "What sources may give in place of these types, and what keeps a record from being sent "
-        "twice: [writing to Gong](../writing.md).",
+        (
+            "What sources may give in place of these types, and what keeps a record from being "
+            "sent twice: [writing to Gong](../writing.md)."
+        ),
         "## Fields",
         *either,
         generate.markdown_table(rows),

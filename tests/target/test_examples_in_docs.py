@@ -11,8 +11,8 @@ import pytest
 
 from target_gong.sinks import SINKS
 from tests.answering_server import request_faults, template_of
-from tests.gong_document import document
 from tests.conftest import NOW
+from tests.gong_document import document
 from tests.target.target_run import (
     company,
     importing_user,
