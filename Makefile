@@ -1,6 +1,8 @@
 # make demo   a made-up Gong company in DuckDB and CSV, no credentials needed
 # make test   everything that proves the rest: linter, types, tests
 # make site   the documentation as a site, in site/
+# make audit  known weaknesses of packages (asks an advisory service), and secrets in files
+# make pictures  the pictures in the README
 # make bench  what it costs, as ratios, into docs/performance.md
 
 # The first Python that runs and is new enough; name another with `make PYTHON=... test`.
@@ -15,7 +17,7 @@ DEMO_PYTHON ?= $(call find_python,python3 python python3.13 python3.12 python3.1
 BIN := .venv/bin
 DEMO_BIN := .venv-demo/bin
 
-.PHONY: demo test test-slow lint docs site bench clean
+.PHONY: demo test test-slow lint docs site reliability pictures bench audit audit-packages audit-secrets clean
 
 demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
@@ -24,6 +26,7 @@ test: lint
 	$(BIN)/pytest -n auto
 
 test-slow: .venv/installed
+	$(BIN)/python -m pip install --quiet --quiet --group browser
 	$(BIN)/pytest -m slow
 
 lint: .venv/installed
@@ -38,9 +41,29 @@ docs: .venv/installed
 site: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
+reliability: .venv/installed
+	$(BIN)/pytest -m "proves and not slow" --write-reliability
+
+pictures: .venv/installed .venv-demo/installed
+	$(BIN)/python -m pip install --quiet --quiet --group browser
+	$(BIN)/python docs/pictures.py
+
 bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --quiet --group bench
 	$(BIN)/python -m benchmarks
+
+audit: audit-packages audit-secrets
+
+audit-packages: .venv/installed
+	$(BIN)/python -m pip install --quiet --quiet --group audit
+	$(BIN)/pip-audit --skip-editable
+
+# What tests have in place of secrets.
+NO_SECRETS := ^(sandbox|secret|secret-1|wrong-secret|HUSH2281|pw|pass|proxy-pass)$$
+
+audit-secrets: .venv/installed
+	$(BIN)/python -m pip install --quiet --quiet --group audit
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-secrets '$(NO_SECRETS)'
 
 clean:
 	rm -rf .venv .venv-demo .meltano .gong output dist build site

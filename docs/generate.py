@@ -76,7 +76,7 @@ def streams_table() -> str:
                 str(stream.operation),
                 ", ".join(f"`{key}`" for key in keys_of(stream)),
                 stream.incremental or "",
-                f"`{stream.operation.scope}`",
+                f"`{stream.operation.scope}`" if stream.operation.scope else "",
             )
         )
     return markdown_table(rows)

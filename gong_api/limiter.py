@@ -31,6 +31,7 @@ from pyrate_limiter import (
 )
 
 from gong_api.errors import LimitReached, SettingsError
+from gong_api.private_files import make_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,7 +211,7 @@ class SqliteStore:
     def __init__(self, path: Path, company: str) -> None:
         self._path = path
         self._company = company
-        self._lock = filelock.FileLock(f"{path}.lock")
+        self._lock = filelock.FileLock(f"{path}.lock", mode=0o600)
         self._clock = WallClock()
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
@@ -220,7 +221,7 @@ class SqliteStore:
             SettingsError: the file cannot be written, or is something else.
         """
         with self._complaining():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_file(self._path)
             with self._lock:
                 return SQLiteBucket.init_from_file(
                     [rate], table=f"{name}_{self._company}", db_path=str(self._path)
@@ -323,10 +324,8 @@ def store(setting: str, company: str) -> Store:
         return SqliteStore(Path(rest[1:]), company)
     if scheme in {"redis", "rediss"} and rest:
         return RedisStore(setting, company)
-    msg = (
-        "rate_limit_store must be memory, sqlite:///path/to/file or redis://host:6379/0, not "
-        f"{scheme!r}"
-    )
+    # What it is instead is not told: there may be a password in it.
+    msg = "rate_limit_store must be memory, sqlite:///path/to/file or redis://host:6379/0"
     raise SettingsError(msg)
 
 

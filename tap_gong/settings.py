@@ -216,6 +216,25 @@ SETTINGS = th.PropertiesList(
         description="Whose flows the stream `flow_prospects` reads, by their ids in the CRM",
     ),
     th.Property(
+        "automation_inbox",
+        th.StringType,
+        title="Inbox of automation rules",
+        description=(
+            "File that `gong-webhook --inbox` writes, for the stream `automation_events` and for "
+            "`automation_hints`"
+        ),
+    ),
+    th.Property(
+        "automation_hints",
+        th.BooleanType,
+        default=False,
+        title="Hints of automation rules",
+        description=(
+            "Calls that have come into `automation_inbox` since the last run are fetched first, by "
+            "their ids, with their transcripts; bookmarks stay as they were"
+        ),
+    ),
+    th.Property(
         "custom_streams",
         th.ArrayType(
             th.ObjectType(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -22,15 +21,17 @@ from gong_api.clock import Clock, SystemClock
 from gong_api.command import (
     WORK_LEFT,
     ConfigFiles,
-    Interrupted,
     RunStopped,
     gong_command,
+    ignore_signals,
     json_object,
     settings_checked,
+    stopped_by,
 )
 from gong_api.errors import GongError, MissingScope, SettingsError
 from gong_api.progress import Progress, Stage, watched
 from gong_api.settings import connect, number
+from gong_webhook.inbox import InboxReader
 from tap_gong.backfill import Part, equal_parts, merged
 from tap_gong.call_source import CallSource
 from tap_gong.pace import Pace
@@ -116,10 +117,34 @@ class TapGong(Tap):
         """What several streams fan out over or filter by, read once."""
         return SharedLists(self.ahead, self.run)
 
+    @cached_property
+    def inbox(self) -> InboxReader | None:
+        """What automation rules have sent, as of the first look; None where no inbox is set.
+
+        Raises:
+            InboxFault: it cannot be read.
+            SettingsError: it is needed and not set.
+        """
+        path = self.config.get("automation_inbox")
+        if not path and self.config["automation_hints"]:
+            msg = (
+                "automation_hints needs automation_inbox: the file that `gong-webhook --inbox` "
+                "writes"
+            )
+            raise SettingsError(msg)
+        return InboxReader(Path(path)) if path else None
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether calls that automation rules have named are fetched first."""
+        return bool(self.config["automation_hints"]) and not self.run.call_ids
+
     def close(self) -> None:
         """End what runs beside the streams, and give connections back."""
         self.ahead.close()
         self.client.close()
+        if "inbox" in self.__dict__ and self.inbox:
+            self.inbox.close()
 
     def source(self, kind: type[_SomeSource]) -> _SomeSource:
         """The one source of a kind, shared by all streams made of it."""
@@ -240,6 +265,7 @@ class TapGong(Tap):
             end = "work left" if stop.exit_code == WORK_LEFT else "failed"
             raise
         finally:
+            ignore_signals()
             tap.conclude("failed" if tap.failed else end, report)
         tap.raise_failures()
 
@@ -329,8 +355,7 @@ class TapGong(Tap):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         # Private: the SDK ends with exit code 0, as if all were done. The last STATE message says
         # what has been read; nothing needs to be added to it. Pinned by tests/test_shutdown.py.
-        msg = f"Stopped by {signal.Signals(signum).name}; run again to go on"
-        stop = RunStopped(Interrupted(msg))
+        stop = RunStopped(stopped_by(signum))
         if isinstance(self.message_writer, WholeLineWriter):
             self.message_writer.stop(stop)
         else:
@@ -340,9 +365,9 @@ class TapGong(Tap):
         """Say what is wrong with the settings before anything is emitted.
 
         Raises:
-            SettingsError: credentials, dates, api_url or workspace ids are wrong.
+            SettingsError: credentials, dates, api_url, workspace ids or the inbox are wrong.
         """
-        _ = self.run, self.client
+        _ = self.run, self.client, self.inbox
         without_salt = [
             name
             for name, stream in self.selected.items()
@@ -528,7 +553,11 @@ class TapGong(Tap):
         self.close()
         if path:
             content = msgspec.json.encode(as_json(self.reports, client, end=end))
-            Path(path).write_bytes(msgspec.json.format(content, indent=2))
+            try:
+                Path(path).write_bytes(msgspec.json.format(content, indent=2))
+            except OSError as error:
+                msg = f"--report {path} cannot be written: {error.strerror}"
+                raise SettingsError(msg) from error
 
     def _tell_what_is_left(self) -> None:
         """Log how far each windowed stream has come."""

@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import fsspec
 
@@ -135,17 +136,26 @@ def _below(root: str, path: str) -> str:
     if "://" in root and not root.startswith("file://"):
         base = root.rstrip("/") + "/"
         whole = path if "://" in path else base + path.lstrip("/")
-        if not whole.startswith(base) or ".." in whole.removeprefix(base).split("/"):
+        inner = _unquoted(whole.removeprefix(base)).replace("\\", "/")
+        # `::` chains a URL to another one, which may be anywhere.
+        if not whole.startswith(base) or "::" in inner or ".." in re.split(r"[/?#]", inner):
             msg = f"{path} is not below media_root {root}"
             raise BadMedia(msg)
         return whole
-    folder = Path(root.removeprefix("file://")).resolve()
+    folder = Path(root.removeprefix("file://")).expanduser().resolve()
     is_elsewhere = "://" in path and not path.startswith("file://")
     whole_path = (folder / path.removeprefix("file://")).resolve()
     if is_elsewhere or not whole_path.is_relative_to(folder):
         msg = f"{path} is not below media_root {root}"
         raise BadMedia(msg)
     return str(whole_path)
+
+
+def _unquoted(path: str) -> str:
+    """A path without `%2e` and the like, however often they are quoted."""
+    while (plainer := unquote(path)) != path:
+        path = plainer
+    return path
 
 
 class Form:

@@ -66,6 +66,11 @@ def company_of(calls: int, *, requests_a_day: int, faulty: float) -> Iterator[Sa
         yield sandbox
 
 
+@pytest.mark.proves(
+    "One request in fifty fails, and the day's quota is used up twice",
+    "tap",
+    "exit code 3 and the hour to go on; the runs together are whole",
+)
 @pytest.mark.parametrize(
     ("calls", "requests_a_day", "faulty"),
     [

@@ -30,6 +30,7 @@ from tests.conftest import NOW, settings
 from tests.gong_document import leaves
 from tests.singer_run import Output, run_tap
 from tests.test_streams import subjects
+from tests.webhook.receiver_run import inbox_of
 
 if TYPE_CHECKING:
     from tap_gong.stream import GongStream
@@ -96,14 +97,15 @@ def run_all(config):
 
 
 @pytest.fixture(scope="module")
-def runs(everything):
+def runs(everything, people, tmp_path_factory):
     """What each choice writes, and its log."""
     found = {}
+    inbox = inbox_of(people, tmp_path_factory.mktemp("inbox"))
 
     def run(choice):
         if choice not in found:
             with logged() as lines:
-                output = run_all({**everything, "personal_data": choice})
+                output = run_all({**everything, "automation_inbox": inbox, "personal_data": choice})
             found[choice] = output, lines
         return found[choice]
 
@@ -588,6 +590,12 @@ NOT_PERSONAL = {
         *("calls.content.structure.name", "calls.content.trackers.name"),
         *("calls.content.topics.name", "calls.content.callOutcome.name"),
         *("calls.interaction.interactionStats.name", "calls.interaction.video.name"),
+        *("automation_events.callData.content.structure.name",),
+        *("automation_events.callData.content.trackers.name",),
+        *("automation_events.callData.content.topics.name",),
+        *("automation_events.callData.content.callOutcome.name",),
+        *("automation_events.callData.interaction.interactionStats.name",),
+        *("automation_events.callData.interaction.video.name",),
         *("call_trackers.name", "call_tracker_occurrences.trackerName", "call_topics.name"),
         *("call_structure.name", "call_interaction_stats.name", "call_videos.name"),
         *("workspaces.name", "permission_profiles.name", "scorecards.scorecardName"),
