@@ -69,6 +69,7 @@ _TITLES = {
     "calls": "Calls",
     "call_tables": "Calls",
     "call_index": "Calls",
+    "automation": "Calls",
     "transcripts": "Transcripts",
     "users": "People",
     "workspaces": "People",

@@ -5,13 +5,19 @@ The company is made from a seed and its clock stands still, so that they are alw
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pendulum
+
 from gong_sandbox import Sandbox
+from gong_webhook.inbox import Inbox
 from tap_gong.streams import STREAMS
 from tap_gong.tap import TapGong
 
@@ -46,9 +52,12 @@ class Example:
 @functools.cache
 def examples() -> dict[str, Example]:
     """Each stream by its name. Takes some seconds once."""
-    with Sandbox(
-        calls=CALLS, days=DAYS, seed=7, now=_NOW, requests_per_second=0, daily_requests=0
-    ) as sandbox:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Sandbox(
+            calls=CALLS, days=DAYS, seed=7, now=_NOW, requests_per_second=0, daily_requests=0
+        ) as sandbox,
+    ):
         # Nobody in the company has given access to a call through the API.
         (slot, *_), (user, *_) = (
             sandbox.company.slots(None, None, now=_NOW),
@@ -63,6 +72,9 @@ def examples() -> dict[str, Example]:
             "end_date": _NOW.isoformat(),
         }
         names = {stream.name for stream in STREAMS}
+        inbox = Path(folder) / "inbox.db"
+        _fill(inbox, sandbox)
+        settings["automation_inbox"] = str(inbox)
         records = _read(settings, names.difference(_NAMED))
         settings |= _subjects(records)
         records |= _read(settings, _NAMED)
@@ -90,6 +102,25 @@ def shortened(value: Any) -> Any:
 def as_json(record: Any) -> str:
     """A record to be shown."""
     return json.dumps(record, indent=2, ensure_ascii=False, default=float)
+
+
+class _StandingClock:
+    """Always the company's present."""
+
+    def now(self) -> pendulum.DateTime:
+        return pendulum.instance(_NOW)
+
+    def sleep(self, seconds: float) -> None:
+        """Nothing waits."""
+
+
+def _fill(path: Path, sandbox: Sandbox) -> None:
+    """An inbox with the newest calls, as an automation rule posts them."""
+    with contextlib.closing(Inbox(path, _StandingClock())) as inbox:
+        for slot in sandbox.company.slots(None, None, now=_NOW)[-3:]:
+            call = sandbox.company.extensive(slot, now=_NOW)
+            body = {"callData": call, "isTest": False, "isPrivate": slot.is_private}
+            inbox.put(json.dumps(body).encode(), is_test=False)
 
 
 class _Messages:

@@ -113,7 +113,7 @@ def stream_page(stream: type[GongStream], example: Example) -> str:
     """A stream of the tap: what it costs and needs, its fields, an example, what it refers to."""
     facts = {
         "operation": f"{stream.operation}",
-        "scope": f"`{stream.operation.scope}`",
+        "scope": f"`{stream.operation.scope}`" if stream.operation.scope else "none",
         "key": ", ".join(f"`{key}`" for key in keys_of(stream)),
         "incremental": stream.incremental or "no: the whole is read every time",
         "selected by default": "yes" if stream.selected_by_default else "no",
@@ -129,6 +129,8 @@ def stream_page(stream: type[GongStream], example: Example) -> str:
     else:
         *_, each = stream.summary.rpartition("; ")
         facts["cost"] = each if "request" in each else "a request for 100 records"
+        if not stream.operation.scope:
+            facts["cost"] = "no request"
     if stream.incremental.startswith("windowed"):
         facts["cost"] += ", and what is left over in each window"
     rows = [("field", "type", "what")]

@@ -32,7 +32,7 @@ PAGES = sorted(
 # What is run or read by a test, and what only shows something.
 RUN = {"sh", "sql", "python"}
 READ = {"json", "yaml"}
-SHOWN = {"", "text", "mermaid"}
+SHOWN = {"text", "mermaid"}
 _COMMENT = re.compile(r"<!--\s*(?P<kind>not run:|run by|serves)\s*(?P<what>.*?)\s*-->", re.DOTALL)
 
 

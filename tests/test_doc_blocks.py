@@ -41,11 +41,30 @@ from tests.doc_blocks import (
     script,
 )
 from tests.singer_run import run_tap
+from tests.webhook.receiver_run import pem
 
 BIN = Path(sys.executable).parent
 PROJECT = (
-    *("gong_api", "gong_sandbox", "tap_gong", "target_gong", "docs", "examples"),
+    *("gong_api", "gong_sandbox", "gong_webhook", "tap_gong", "target_gong", "docs", "examples"),
     *("meltano.yml", "pyproject.toml", "README.md", "LICENSE", "Makefile"),
+)
+COMMANDS = (
+    *("tap-gong", "target-gong", "gong-sandbox", "gong-webhook"),
+    *("meltano", "python", "pip"),
+)
+# What the tap of a reader may write.
+YOURS = (
+    {"type": "SCHEMA", "stream": "custom_action_events", "schema": {}, "key_properties": []},
+    {
+        "type": "RECORD",
+        "stream": "custom_action_events",
+        "record": {
+            "reportingSystem": "Portal",
+            "eventTimestamp": "2026-06-14T10:00:00Z",
+            "actor": {"email": "bob@example.com"},
+        },
+    },
+    {"type": "STATE", "value": {"done": True}},
 )
 ALL = [block for page in PAGES for block in blocks(page)]
 # What the docs query: made of calls and transcripts, and users.
@@ -123,8 +142,9 @@ def check_settings(plugin, found):
 
 
 @pytest.fixture(scope="module")
-def warehouse(company):
+def warehouse(company, tmp_path_factory):
     """Records in DuckDB as the loader has them: nested values as JSON, in the schema `gong`."""
+    folder = tmp_path_factory.mktemp("records")
     with duckdb.connect() as connection:
         connection.sql("create schema gong")
         config = settings(company, end_date=NOW.isoformat())
@@ -135,9 +155,13 @@ def warehouse(company):
             name, properties = stream.name, schema_of(stream)["properties"]
             columns = ", ".join(f'"{n}" {column_type(prop)}' for n, prop in properties.items())
             connection.sql(f'create table gong."{name}" ({columns})')
-            marks = ", ".join("?" for _ in properties)
-            rows = [[cell(row.get(n)) for n in properties] for row in output.records[name]]
-            connection.executemany(f'insert into gong."{name}" values ({marks})', rows[:2000])
+            lines = [json.dumps(row, default=float) for row in output.records[name]]
+            path = folder / f"{name}.jsonl"
+            path.write_text("\n".join(lines), encoding="utf-8")
+            kinds = {n: column_type(prop) for n, prop in properties.items()}
+            connection.execute(
+                f'insert into gong."{name}" from read_json(?, columns=?)', [str(path), kinds]
+            )
         yield connection
 
 
@@ -148,10 +172,6 @@ def column_type(prop):
     if "string" in kinds:
         return "TIMESTAMP" if prop.get("format") == "date-time" else "VARCHAR"
     return "BIGINT" if "integer" in kinds else "DOUBLE" if "number" in kinds else "BOOLEAN"
-
-
-def cell(value):
-    return json.dumps(value, default=float) if isinstance(value, (dict, list)) else value
 
 
 def queries(page=None):
@@ -218,9 +238,11 @@ def gong():
 def environment(gong, tmp_path_factory):
     """What the reader has: commands on the path, credentials in the environment."""
     path = tmp_path_factory.mktemp("bin")
-    for name in ("tap-gong", "target-gong", "gong-sandbox", "meltano", "python", "pip"):
-        (path / name).write_text(f'#!/bin/sh\nexec "{BIN / name}" "$@"\n')
-        (path / name).chmod(0o755)
+    for name in COMMANDS:
+        executable(path / name, f'exec "{BIN / name}" "$@"')
+    # Any tap whose stream the target knows.
+    (path / "yours.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in YOURS))
+    executable(path / "tap-of-yours", f'cat "{path / "yours.jsonl"}"')
     credentials = settings(gong)
     return {
         **os.environ,
@@ -233,6 +255,11 @@ def environment(gong, tmp_path_factory):
         "TARGET_GONG_LEDGER_PATH": "output/ledger.db",
         "MELTANO_CLI_LOG_LEVEL": "warning",
     }
+
+
+def executable(path, command):
+    path.write_text(f"#!/bin/sh\n{command}\n", encoding="utf-8")
+    path.chmod(0o755)
 
 
 @pytest.fixture(scope="module")
@@ -255,8 +282,7 @@ def target_jsonl(project, environment):
     subprocess.run(install, cwd=project, env=environment, check=True, capture_output=True)
     (command,) = project.glob(".meltano/loaders/target-jsonl/venv/bin/target-jsonl")
     path = Path(environment["PATH"].split(os.pathsep)[0])
-    (path / "target-jsonl").write_text(f'#!/bin/sh\nexec "{command}" "$@"\n')
-    (path / "target-jsonl").chmod(0o755)
+    executable(path / "target-jsonl", f'exec "{command}" "$@"')
 
 
 @pytest.fixture
@@ -269,6 +295,7 @@ def fresh(project, gong, target_jsonl):
     for path in project.glob(".meltano/meltano.db*"):
         path.unlink()
     (project / "config.json").write_text(json.dumps(settings(gong)), encoding="utf-8")
+    (project / "gong.pem").write_text(pem(), encoding="utf-8")
     for name in ("csv", "jsonl"):
         (project / "output" / name).mkdir(parents=True)
     return project
