@@ -117,26 +117,17 @@ def stream_page(stream: type[GongStream], example: Example) -> str:
         "key": ", ".join(f"`{key}`" for key in keys_of(stream)),
         "incremental": stream.incremental or "no: the whole is read every time",
         "selected by default": "yes" if stream.selected_by_default else "no",
+        "cost": _cost(stream),
         "in the example company": (
             f"{example.records:,} records of {CALLS} calls and their people; "
             f"read alone, they take {_counted(example.requests, 'request')}"
         ),
     }
-    if generate.is_table(stream):
-        facts["cost"] = (
-            "no request of its own beside the stream that it is made of; alone, what that one takes"
-        )
-    else:
-        *_, each = stream.summary.rpartition("; ")
-        facts["cost"] = each if "request" in each else "a request for 100 records"
-        if not stream.operation.scope:
-            facts["cost"] = "no request"
-    if stream.incremental.startswith("windowed"):
-        facts["cost"] += ", and what is left over in each window"
     rows = [("field", "type", "what")]
     for field in fields_of(schema_of(stream)):
         mark = field.schema.get(MARK)
-        told = [field.schema.get("description", "")]
+        description = field.schema.get("description", "")
+        told = [f"{description}." if description else ""]
         if mark == FREE:
             told.append("*Free text.*")
         elif mark in PERSONAL:
@@ -149,7 +140,7 @@ def stream_page(stream: type[GongStream], example: Example) -> str:
     sections = [
         f"# {stream.name}",
         f"{stream.summary}.",
-        generate.markdown_table([("", ""), *facts.items()]),
+        _facts_table(facts),
         (
             "How bookmarks and filters work is told [for all streams](../streams.md#incremental); "
             "what becomes of personal fields, [there](../personal-data.md)."
@@ -164,6 +155,26 @@ def stream_page(stream: type[GongStream], example: Example) -> str:
         f"```mermaid\n{neighbourhood(stream.name)}```",
     ]
     return "\n\n".join(section.rstrip() for section in sections) + "\n"
+
+
+def _cost(stream: type[GongStream]) -> str:
+    """How many requests a stream takes, in words."""
+    if not stream.operation.scope:
+        return "no request"
+    if generate.is_table(stream):
+        return (
+            "no request of its own beside the stream that it is made of; alone, what that one takes"
+        )
+    *_, told = stream.summary.rpartition("; ")
+    each = told if "request" in told else "a request for 100 records"
+    is_windowed = (stream.incremental or "").startswith("windowed")
+    return f"{each}, and one for what is left over in each window" if is_windowed else each
+
+
+def _facts_table(facts: dict[str, str]) -> str:
+    """A table with a bold first column; the head of it must not be missing, and says nothing."""
+    rows = [(f"**{name}**", what) for name, what in facts.items() if what]
+    return generate.markdown_table([(" ", " "), *rows])
 
 
 def target_page(sink: type[Writing], records: list[Any]) -> str:
@@ -197,7 +208,7 @@ def target_page(sink: type[Writing], records: list[Any]) -> str:
     sections = [
         f"# {sink.stream}",
         f"{sink.summary}.",
-        generate.markdown_table([("", ""), *facts.items()]),
+        _facts_table(facts),
         (
             "What sources may give in place of these types, and what keeps a record from being "
             "sent twice: [writing to Gong](../writing.md)."

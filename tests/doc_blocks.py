@@ -4,7 +4,7 @@ A comment before a block says what is special about it:
 
 - `<!-- not run: reason -->`: it needs what a test cannot have.
 - `<!-- run by tests/test_x.py::test_y -->`: another test runs it.
-- `<!-- serves 127.0.0.1:8787 -->`: it runs until it is stopped, and listens there.
+- `<!-- serves 127.0.0.1:8787 -->`: it runs until it is stopped, which is when it listens there.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def script(page: Path) -> str:
         elif block.kind == "serves":
             host, _, port = block.comment.rpartition(":")
             lines.append(f"{{\n{block.text}}} &")
-            lines.append(f"until (: < /dev/tcp/{host}/{port}) 2> /dev/null; do sleep 0.1; done")
+            lines.append(f"until (: < /dev/tcp/{host}/{port}) 2> /dev/null; do")
+            lines.append("  kill -0 $! && sleep 0.1\ndone\nkill $! && wait $! || true")
         else:
             # A block's own options end with it.
             lines.append(block.text + "set -euo pipefail")
