@@ -91,7 +91,11 @@ def script(page: Path) -> str:
 
     Names of the blocks go to standard error, so that a failure can be found.
     """
-    lines = ["set -euo pipefail", "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT"]
+    lines = [
+        # What is left in the background ends with the page, and what it has begun.
+        "set -m -euo pipefail",
+        "trap 'for job in $(jobs -p); do kill -- -$job || true; done 2> /dev/null' EXIT",
+    ]
     for block in blocks(page):
         if block.language not in {"sh", "python"} or block.kind in {"not run:", "run by"}:
             continue
@@ -102,7 +106,7 @@ def script(page: Path) -> str:
             host, _, port = block.comment.rpartition(":")
             lines.append(f"{{\n{block.text}}} &")
             lines.append(f"until (: < /dev/tcp/{host}/{port}) 2> /dev/null; do")
-            lines.append("  kill -0 $! && sleep 0.1\ndone\nkill $! && wait $! || true")
+            lines.append("  kill -0 $! || exit 1\n  sleep 0.1\ndone\nkill -- -$! && wait $! || true")
         else:
             # A block's own options end with it.
             lines.append(block.text + "set -euo pipefail")
