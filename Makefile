@@ -1,5 +1,6 @@
 # make demo   a made-up Gong company in DuckDB and CSV, no credentials needed
 # make test   everything that proves the rest: linter, types, tests
+# make site   the documentation as a site, in site/
 # make audit  known weaknesses of packages (asks an advisory service), and secrets in files
 # make pictures  the pictures in the README
 # make bench  what it costs, as ratios, into docs/performance.md
@@ -16,7 +17,7 @@ DEMO_PYTHON ?= $(call find_python,python3 python python3.13 python3.12 python3.1
 BIN := .venv/bin
 DEMO_BIN := .venv-demo/bin
 
-.PHONY: demo test test-slow lint docs reliability pictures bench audit audit-packages audit-secrets clean
+.PHONY: demo test test-slow lint docs site reliability pictures bench audit audit-packages audit-secrets clean
 
 demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
@@ -35,6 +36,10 @@ lint: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py
+
+# Meant for mkdocs 1, whose next version the theme warns of.
+site: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 reliability: .venv/installed
 	$(BIN)/pytest -m "proves and not slow" --write-reliability
@@ -61,7 +66,7 @@ audit-secrets: .venv/installed
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-secrets '$(NO_SECRETS)'
 
 clean:
-	rm -rf .venv .venv-demo .meltano .gong output dist build
+	rm -rf .venv .venv-demo .meltano .gong output dist build site
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 .venv/installed: pyproject.toml

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from data_model import data_model, keys_of, schema_of
 from singer_sdk import Tap
 
 from tap_gong.personal_data import marked_fields
@@ -31,7 +32,15 @@ if TYPE_CHECKING:
     from tap_gong.stream import GongStream
 
 ROOT = Path(__file__).parent.parent
-FILES = ("README.md", "docs/streams.md", "docs/writing.md", "docs/personal-data.md", "meltano.yml")
+FILES = (
+    "docs/account.md",
+    "docs/data-model.md",
+    "docs/personal-data.md",
+    "docs/settings.md",
+    "docs/streams.md",
+    "docs/writing.md",
+    "meltano.yml",
+)
 _BLOCK = re.compile(
     r"^(?P<begin>[^\n]*\[begin (?P<name>\w+)\][^\n]*\n)"
     r"(?P<body>.*?)"
@@ -56,8 +65,9 @@ _NOT_OFFERED = ("faker_config",)
 def generated(text: str) -> str:
     """A file's text with every block made anew."""
     blocks = {
-        "core_streams": streams_table(core=True),
-        "streams": streams_table(core=False),
+        "core_scopes": core_scopes(),
+        "data_model": data_model(),
+        "streams": streams_table(),
         "settings": settings_table(TapGong),
         "target_settings": settings_table(TargetGong),
         "target_streams": target_streams_table(),
@@ -72,24 +82,33 @@ def generated(text: str) -> str:
     return _BLOCK.sub(lambda m: m["begin"] + blocks[m["name"]] + m["end"], text)
 
 
-def streams_table(*, core: bool) -> str:
-    """Markdown: what each stream, or each selected by default, is, reads, is keyed by and needs."""
+def streams_table() -> str:
+    """Markdown: what each stream is, reads, is keyed by and needs."""
     rows = [("stream", "what", "operation", "key", "incremental", "scope")]
     for stream in STREAMS:
-        if core and not stream.selected_by_default:
-            continue
-        mark = "● " if stream.selected_by_default and not core else ""
+        mark = "● " if stream.selected_by_default else ""
         rows.append(
             (
                 f"{mark}`{stream.name}`",
                 stream.summary,
                 str(stream.operation),
-                ", ".join(f"`{key}`" for key in stream.primary_keys),  # type: ignore[attr-defined]
+                ", ".join(f"`{key}`" for key in keys_of(stream)),
                 stream.incremental or "",
                 f"`{stream.operation.scope}`" if stream.operation.scope else "",
             )
         )
-    return _markdown(rows)
+    return markdown_table(rows)
+
+
+def core_scopes() -> str:
+    """Markdown: the scopes that the streams selected by default need."""
+    streams: dict[str, list[str]] = {}
+    for stream in STREAMS:
+        if stream.selected_by_default:
+            streams.setdefault(stream.operation.scope, []).append(f"`{stream.name}`")
+    rows = [("scope", "streams")]
+    rows += [(f"`{scope}`", ", ".join(names)) for scope, names in streams.items()]
+    return markdown_table(rows)
 
 
 def personal_fields() -> str:
@@ -101,17 +120,16 @@ def personal_fields() -> str:
         ("stream", "personal", "decided value by value", "free text, kept")
     ]
     for stream in STREAMS:
-        schema: dict[str, Any] = stream.schema  # type: ignore[assignment]
-        keys = {(key,) for key in stream.primary_keys}  # type: ignore[attr-defined]
+        keys = {(key,) for key in keys_of(stream)}
         found: dict[str, list[str]] = {"personal": [], "rule": [], FREE: []}
-        for path, mark in marked_fields(schema):
+        for path, mark in marked_fields(schema_of(stream)):
             column = "personal" if mark in PERSONAL else FREE if mark == FREE else "rule"
             name = f"`{'.'.join(path)}`"
             if mark != HARMLESS:
                 found[column].append(f"**{name}**" if path in keys else name)
         if any(found.values()):
             rows.append((f"`{stream.name}`", *(", ".join(names) for names in found.values())))
-    return _markdown(rows)
+    return markdown_table(rows)
 
 
 def target_streams_table() -> str:
@@ -122,7 +140,7 @@ def target_streams_table() -> str:
         required = [(field.name,) for field in sink.fields if field.required] + needs
         told = ", ".join(" or ".join(f"`{one}`" for one in names) for names in required)
         rows.append((f"`{name}`", sink.summary, sink.operations, told, f"`{sink.scope}`"))
-    return _markdown(rows)
+    return markdown_table(rows)
 
 
 def settings_table(plugin: type[PluginBase]) -> str:
@@ -136,7 +154,7 @@ def settings_table(plugin: type[PluginBase]) -> str:
         choices = ", ".join(f"`{value}`" for value in _choices(prop))
         meaning = prop["description"] + (f". One of {choices}" if choices else "")
         rows.append((f"`{name}`", default.replace('`"', "`").replace('"`', "`"), meaning))
-    return _markdown(rows)
+    return markdown_table(rows)
 
 
 def meltano_capabilities(plugin: type[PluginBase]) -> str:
@@ -286,7 +304,8 @@ def _meltano_kind(name: str, prop: dict[str, Any]) -> str:
     return "string" if "number" in types else types[0]
 
 
-def _markdown(rows: Sequence[tuple[str, ...]]) -> str:
+def markdown_table(rows: Sequence[tuple[str, ...]]) -> str:
+    """A table; the first row is its head."""
     head, *body = (
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
     )

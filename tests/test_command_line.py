@@ -117,6 +117,18 @@ def test_a_plan_promises_what_a_run_takes(narrowed):
     assert f"{plan.requests:,}" in str(plan)
 
 
+def test_a_plan_counts_a_request_for_each_person_named(config):
+    named = {**config, "email_addresses": ["ada@example.com"], "phone_numbers": ["+1555", "+1556"]}
+    tap = TapGong(config=named)
+    for stream in tap.streams.values():
+        stream.selected = stream.name.endswith("_references")
+    assert {name: cost.requests for name, cost in tap.plan().costs.items()} == {
+        "email_address_references": 1,
+        "phone_number_references": 2,
+    }
+    tap.close()
+
+
 def test_a_report_tells_what_was_read(tmp_path, config):
     done = tap_gong(tmp_path, config, "--report", "report.json")
     report = json.loads((tmp_path / "report.json").read_text())

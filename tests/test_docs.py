@@ -101,7 +101,7 @@ def test_meltano_knows_every_setting_and_which_are_secret():
 
 
 def test_files_that_the_docs_name_exist():
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!http|#)([^)#]+)\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

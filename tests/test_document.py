@@ -14,7 +14,7 @@ from tests.answering_server import AnsweringServer, DocumentServer
 from tests.gong_document import recorded
 from tests.singer_run import Output, run_tap
 
-# Only another vintage of the API has these (see the settings of streams in the README).
+# Only another vintage of the API has these (see docs/settings.md).
 OF_ANOTHER_VINTAGE = {
     "/v2/calls/manual-crm-associations",
     "/v2/settings/briefs",

@@ -121,9 +121,10 @@ def test_values_are_written_as_they_came(config):
         (None, None),
     ],
 )
-def test_the_stream_map_of_the_readme_takes_the_force_from_formulas(config, told, written):
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r'^\{"stream_maps".*\}$', readme, re.MULTILINE)
+def test_the_stream_map_of_the_docs_takes_the_force_from_formulas(config, told, written):
+    page = Path(__file__).parents[1] / "docs" / "recipes" / "csv.md"
+    text = page.read_text(encoding="utf-8")
+    (example,) = re.findall(r'^\{"stream_maps".*\}$', text, re.MULTILINE)
     (expression,) = json.loads(example)["stream_maps"]["calls"].values()
     user = {"id": "1", "title": told, "firstName": "Ada"}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from gong_api.errors import GongError
+from tap_gong.cost import Cost
 from tap_gong.operations import DATA_FOR_EMAIL_ADDRESS, DATA_FOR_PHONE_NUMBER
 from tap_gong.schemas.privacy import EMAIL_ADDRESS_REFERENCES, PHONE_NUMBER_REFERENCES
 from tap_gong.stream import GongStream, Part
@@ -30,6 +31,11 @@ class References(GongStream):
     def parts(self) -> Iterable[Part]:
         for subject in self.config.get(self.subjects) or []:
             yield Part(params={self.parameter: subject}, stamp={"subject": subject})
+
+    @override
+    def cost(self) -> Cost:
+        subjects = len(list(self.parts()))
+        return Cost(subjects, subjects)
 
     @override
     def records(self) -> Iterable[Record]:

@@ -206,6 +206,7 @@ class CallMedia(_Recordings):
         Field("clientUniqueId", ID, longest=2048),
         Field("mediaFile", required=True),
     )
+    needs = (("callId", "clientUniqueId"),)
 
     @override
     def key(self, body: dict[str, Any]) -> str:
@@ -213,8 +214,7 @@ class CallMedia(_Recordings):
 
     @override
     def check(self, write: Write) -> Iterable[str]:
-        if not write.key:
-            yield "callId or clientUniqueId is required"
+        yield from self.missing(write)
 
     @override
     def action(self, write: Write, done: Row | None) -> str | None:

@@ -277,6 +277,7 @@ class DigitalInteractions(Event):
         ),
         Field("customFields", many=True, fields=_CUSTOM_FIELD),
     )
+    needs = (("person", "trackingId"),)
 
     @override
     def check(self, write: Write) -> Iterable[str]:

@@ -32,6 +32,7 @@ class Meetings(GongSink):
     scope = "api:meetings:user:create"
     deletes = True
     local_fields = ("meetingId",)
+    needs = ("startTime", "endTime", "invitees")
     fields = (
         Field("meetingId", ID_IN_PATH),
         Field("externalId", ID),
@@ -67,9 +68,7 @@ class Meetings(GongSink):
     def check(self, write: Write) -> Iterable[str]:
         if write.deletes:
             return
-        for name in ("startTime", "endTime", "invitees"):
-            if not write.body.get(name):
-                yield f"{name} is required"
+        yield from self.missing(write)
         start, end = (write.body.get(name) for name in ("startTime", "endTime"))
         if start and end and in_utc(end) <= in_utc(start):
             yield "endTime must be after startTime"

@@ -58,6 +58,7 @@ class PermissionProfiles(GongSink):
     operations = "POST /v2/permission-profile, PUT /v2/permission-profile"
     scope = "api:permission-profile:write"
     local_fields = ("id", "workspaceId")
+    needs = (("name", "id"), ("workspaceId", "id"), ("libraryFolderAccess", "id"))
     fields = (
         Field("id", ID),
         Field("workspaceId", ID),
@@ -91,12 +92,9 @@ class PermissionProfiles(GongSink):
     @override
     def check(self, write: Write) -> Iterable[str]:
         if not write.local.get("id") and not self.ledger.last_done(self.stream, write.key):
-            for name, value in (
-                ("name", write.body.get("name")),
-                ("workspaceId", write.local.get("workspaceId")),
-                ("libraryFolderAccess", write.body.get("libraryFolderAccess")),
-            ):
-                if not value:
+            given = {**write.body, **write.local}
+            for name, _ in self.needs:
+                if not given.get(name):
                     yield f"{name} is required unless there is an id, or the ledger knows it"
         forecast = write.body.get("forecastPermissions") or {}
         for name, access in {**write.body, **forecast}.items():
