@@ -71,6 +71,8 @@ def run_tap(
     if streams is not None:
         for stream in tap.streams.values():
             stream.selected = stream.name in streams
+        # SCHEMA messages are of what was selected when the mapper was set up.
+        tap.setup_mapper()
     tap.sync_all()
     tap.close()
     output.failed = tap.failed
