@@ -27,7 +27,7 @@ test: lint
 
 test-slow: .venv/installed
 	$(BIN)/python -m pip install --quiet --quiet --group browser
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "slow or fuzz" --hypothesis-profile thorough
 
 lint: .venv/installed
 	$(BIN)/ruff check

@@ -1,7 +1,8 @@
 """Writes what is told in the docs but known in the code: `make docs`.
 
 Each block stands between two marker lines, `[begin NAME]` and `[end NAME]`, in whatever comment
-the file has. `tests/test_docs.py` fails when a block has drifted.
+the file has. The files of `plugins/` are written whole: what Meltano and its Hub must know to use
+tap and target in any project. `tests/test_docs.py` fails when something has drifted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from data_model import data_model, keys_of, schema_of
+from singer_sdk import Tap
 
 from tap_gong.personal_data import marked_fields
 from tap_gong.schemas.types import FREE, HARMLESS, PERSONAL
@@ -46,6 +49,19 @@ _BLOCK = re.compile(
 )
 
 
+VARIANT = "gong-singer"
+# Any one of these is enough to run: a key, an OAuth app, or the sandbox as `api_url`.
+SETTINGS_GROUPS = [
+    ["access_key", "access_key_secret"],
+    ["client_id", "client_secret", "refresh_token"],
+    ["api_url"],
+]
+# A default of the host would fill a settings group, and the user agent names the version.
+_DEFAULT_IS_NO_VALUE = ("api_url", "user_agent")
+# Needs packages that are not installed.
+_NOT_OFFERED = ("faker_config",)
+
+
 def generated(text: str) -> str:
     """A file's text with every block made anew."""
     blocks = {
@@ -57,6 +73,8 @@ def generated(text: str) -> str:
         "target_streams": target_streams_table(),
         "meltano_settings": meltano_settings(TapGong),
         "meltano_target_settings": meltano_settings(TargetGong),
+        "meltano_capabilities": meltano_capabilities(TapGong),
+        "meltano_target_capabilities": meltano_capabilities(TargetGong),
         "personal_fields": personal_fields(),
         "meltano_select": meltano_select(tables=False),
         "meltano_select_tables": meltano_select(tables=True),
@@ -139,21 +157,99 @@ def settings_table(plugin: type[PluginBase]) -> str:
     return markdown_table(rows)
 
 
+def meltano_capabilities(plugin: type[PluginBase]) -> str:
+    """YAML: what a plugin can do, as it says itself, and how it may be configured."""
+    told = {"capabilities": capabilities(plugin), "settings_group_validation": SETTINGS_GROUPS}
+    return textwrap.indent(_yaml(told), " " * 4)
+
+
 def meltano_settings(plugin: type[PluginBase]) -> str:
     """YAML: a plugin's settings as Meltano wants to know them."""
-    lines = []
-    for name, prop in _settings(plugin).items():
-        lines.append(f"- name: {name}")
-        lines.append(f"  kind: {_meltano_kind(name, prop)}")
-        choices = _choices(prop)
-        if choices and _meltano_kind(name, prop) == "options":
-            lines.append("  options:")
-            lines.extend(f"  - {{label: {value}, value: '{value}'}}" for value in choices)
-        if prop.get("secret"):
-            lines.append("  sensitive: true")
-        lines.append(f"  label: {prop['title']}")
-        lines.append(f"  description: {json.dumps(prop['description'], ensure_ascii=False)}")
-    return textwrap.indent("\n".join(lines), " " * 4) + "\n"
+    settings = [meltano_setting(name, prop) for name, prop in _settings(plugin).items()]
+    return textwrap.indent(_yaml(settings), " " * 4)
+
+
+def meltano_setting(name: str, prop: dict[str, Any]) -> dict[str, Any]:
+    """A setting as Meltano wants to know it, without its default."""
+    kind = _meltano_kind(name, prop)
+    setting: dict[str, Any] = {"name": name, "kind": kind}
+    if kind == "options":
+        setting["options"] = [{"label": value, "value": value} for value in _choices(prop)]
+    if prop.get("secret"):
+        setting["sensitive"] = True
+    setting["label"] = prop["title"]
+    setting["description"] = prop["description"]
+    return setting
+
+
+def plugin_files() -> dict[str, str]:
+    """The text of each file of `plugins/`, by its path in the repository.
+
+    A lock file is what Meltano keeps of a plugin in a project; with it no Hub is asked. The Hub has
+    the same in a YAML file, with more about the plugin.
+    """
+    files = {}
+    for plugin in (TapGong, TargetGong):
+        is_tap = issubclass(plugin, Tap)
+        kind, name = ("extractors" if is_tap else "loaders"), plugin.name
+        known = definition(plugin)
+        locked = {"plugin_type": kind, **known}
+        files[f"plugins/{kind}/{name}--{VARIANT}.lock"] = json.dumps(locked, indent=2) + "\n"
+        told = {
+            **known,
+            "domain_url": "https://www.gong.io/",
+            "keywords": ["api", "meltano_sdk"],
+            "maintenance_status": "beta",
+        }
+        files[f"plugins/hub/{kind}/{name}/{VARIANT}.yml"] = _yaml(dict(sorted(told.items())))
+    return files
+
+
+def definition(plugin: type[PluginBase]) -> dict[str, Any]:
+    """All that Meltano must know of a plugin, in the order in which it writes it down."""
+    is_tap = issubclass(plugin, Tap)
+    settings = []
+    for name, prop in plugin_settings(plugin).items():
+        setting = meltano_setting(name, prop)
+        default = prop.get("default")
+        if default is not None:
+            told = {"placeholder": default} if name in _DEFAULT_IS_NO_VALUE else {"value": default}
+            setting = {"name": setting.pop("name"), **told, **setting}
+        settings.append(setting)
+    found = {
+        "name": plugin.name,
+        "namespace": plugin.name.replace("-", "_"),
+        "variant": VARIANT,
+        "label": "Gong",
+        "description": (
+            "Calls, transcripts and all else that Gong's API lets one read"
+            if is_tap
+            else "Calls with their recordings, CRM objects and all else that Gong takes"
+        ),
+        "pip_url": VARIANT,
+        "executable": plugin.name,
+        "capabilities": capabilities(plugin),
+        "settings_group_validation": SETTINGS_GROUPS,
+        "settings": settings,
+    }
+    if is_tap:
+        # Without, Meltano would select every stream.
+        found["select"] = _selected(tables=False)
+    return found
+
+
+def plugin_settings(plugin: type[PluginBase]) -> dict[str, dict[str, Any]]:
+    """A plugin's settings with those that the SDK adds."""
+    schema: dict[str, Any] = {"properties": dict(_settings(plugin))}
+    plugin.append_builtin_config(schema)
+    settings: dict[str, dict[str, Any]] = schema["properties"]
+    return {name: prop for name, prop in settings.items() if name not in _NOT_OFFERED}
+
+
+def capabilities(plugin: type[PluginBase]) -> list[str]:
+    """What a plugin says it can do, and `test` of a tap, which the SDK does not tell."""
+    found = {capability.value for capability in plugin.capabilities}
+    return sorted(found | {"test"} if issubclass(plugin, Tap) else found)
 
 
 def meltano_select(*, tables: bool) -> str:
@@ -162,12 +258,21 @@ def meltano_select(*, tables: bool) -> str:
     Args:
         tables: also those made of what the others nest, deeper indented for an environment.
     """
-    chosen = [
-        f"- {stream.name}.*"
+    chosen = _yaml(_selected(tables=tables))
+    return textwrap.indent(chosen, " " * (8 if tables else 4))
+
+
+def _selected(*, tables: bool) -> list[str]:
+    return [
+        f"{stream.name}.*"
         for stream in STREAMS
         if stream.selected_by_default or (tables and is_table(stream))
     ]
-    return textwrap.indent("\n".join(chosen), " " * (8 if tables else 4)) + "\n"
+
+
+def _yaml(value: Any) -> str:
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 def is_table(stream: type[GongStream]) -> bool:
@@ -209,11 +314,14 @@ def markdown_table(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def main() -> None:
-    """Rewrite the blocks of every file that has some."""
+    """Rewrite the blocks of every file that has some, and the files of `plugins/`."""
     for name in FILES:
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
         path.write_text(generated(text), encoding="utf-8")
+    for name, text in plugin_files().items():
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

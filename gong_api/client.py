@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import requests
@@ -58,6 +59,11 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 # An answer without a body, and how much of a list tells it from the next one.
 _NOTHING = b"{}"
 _BEGINNING = 4096
+
+# Escapes of JSON: those that stand, and half of a character alone, as a text cut in two has it.
+_ESCAPE = re.compile(
+    rb"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u]|\\u(?![dD][89a-fA-F]))|\\u[dD][89a-fA-F].."
+)
 
 _T = TypeVar("_T")
 
@@ -223,7 +229,8 @@ class GongClient:
         body: Mapping[str, Any] | None = None,
     ) -> Iterator[Sheet]:
         """The same pages as they arrive, known to be JSON but not yet read."""
-        url = operation.path.format_map(path or {})
+        places = {name: quote(value, safe="") for name, value in (path or {}).items()}
+        url = operation.path.format_map(places)
         is_get = operation.method == "GET"
         cursor: str | None = None
         previous: bytes | None = None
@@ -337,13 +344,27 @@ def _decode(response: requests.Response) -> dict[str, Any]:
     return _parsed(response, _decoder)
 
 
+def _decoded(content: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
+    """What some JSON holds; half of a character, which no UTF-8 has, becomes the sign for that."""
+    try:
+        return decoder.decode(content)
+    except msgspec.DecodeError:
+        mended = _ESCAPE.sub(lambda escape: escape[1] or rb"\ufffd", content)
+        if mended == content:
+            raise
+        return decoder.decode(mended)
+
+
 def _parsed(
     response: requests.Response, decoder: msgspec.json.Decoder[dict[str, Any]]
 ) -> dict[str, Any]:
     try:
-        return decoder.decode(_NOTHING if response.status_code == 204 else response.content)
+        return _decoded(_NOTHING if response.status_code == 204 else response.content, decoder)
     except msgspec.ValidationError as error:
         msg = f"{urlsplit(response.url).netloc} answered JSON that is not Gong's; check api_url"
+        raise Unreachable(msg) from error
+    except RecursionError as error:
+        msg = f"{urlsplit(response.url).netloc} answered JSON that is nested too deep to be read"
         raise Unreachable(msg) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         msg = f"{_said(response)} that is not JSON; check api_url"
@@ -355,24 +376,44 @@ def _said(response: requests.Response) -> str:
     return f"{host} answered {response.status_code} with {media_type(response)}"
 
 
-def _paging(member: msgspec.Raw | None) -> dict[str, Any]:
-    """The member `records` of an answer; what else may be there says nothing of pages."""
+class _Paging(msgspec.Struct):
+    """The member `records` of an answer."""
+
+    cursor: Any = None
+    totalRecords: Any = None  # noqa: N815
+
+
+_paging_decoder = msgspec.json.Decoder(_Paging)
+
+
+def _paging(operation: Operation, member: msgspec.Raw | None) -> tuple[int | None, str | None]:
+    """How many rows there are in all, and the cursor of the next page.
+
+    Raises:
+        MissingList: the cursor is none.
+    """
     try:
-        return {} if member is None else _decoder.decode(member)
+        told = _Paging() if member is None else _paging_decoder.decode(member)
     except msgspec.ValidationError:
-        return {}
+        # What else may be there says nothing of pages.
+        told = _Paging()
+    if told.cursor is not None and not isinstance(told.cursor, str):
+        msg = f"{operation} answered with a cursor that is no text; the pages behind it are missing"
+        raise MissingList(msg)
+    total = told.totalRecords
+    return (total if type(total) is int else None), told.cursor or None
 
 
 def _skim(operation: Operation, response: requests.Response) -> Sheet:
     """What the answer of a list says of itself; that it is JSON is certain then."""
     members = _parsed(response, _skimmer)
-    paging = _paging(members.get("records"))
+    total, cursor = _paging(operation, members.get("records"))
     rows = members.get(operation.records.partition(".")[0], b"")
     return Sheet(
         operation,
         response.content or _NOTHING,
-        total=paging.get("totalRecords"),
-        cursor=paging.get("cursor") or None,
+        total=total,
+        cursor=cursor,
         begins=bytes(memoryview(rows)[:_BEGINNING]),
     )
 
@@ -386,8 +427,8 @@ def read_sheet(sheet: Sheet) -> Page:
     """
     operation = sheet.operation
     try:
-        answer = _decoder.decode(sheet.content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        answer = _decoded(sheet.content, _decoder)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{operation} answered text that cannot be read: {error}; check api_url"
         raise Unreachable(msg) from error
     records: Any = answer
@@ -401,4 +442,7 @@ def read_sheet(sheet: Sheet) -> Page:
             raise MissingList(msg)
         msg = f"{operation} answered without its list of {operation.records}; check api_url"
         raise Unreachable(msg)
+    if records and not all(type(row) is dict for row in records):
+        msg = f"{operation} answered a list of {operation.records} with rows that are no objects"
+        raise MissingList(msg)
     return Page(records=records or [], total=sheet.total, cursor=sheet.cursor, answer=answer)

@@ -213,6 +213,14 @@ def json_object(content: str | bytes, what: str) -> dict[str, Any]:
         raise SettingsError(msg) from error
 
 
+def given_settings(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a plugin, without settings that are null: their defaults hold."""
+    config = kwargs.get("config")
+    if not isinstance(config, dict):
+        return kwargs
+    return {**kwargs, "config": {k: value for k, value in config.items() if value is not None}}
+
+
 @contextlib.contextmanager
 def settings_checked(plugin: type[PluginBase]) -> Iterator[None]:
     """Turn the SDK's verdict on a plugin's configuration into one line.

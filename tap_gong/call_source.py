@@ -10,6 +10,7 @@ import pendulum
 from typing_extensions import override
 
 from gong_api.errors import MissingScope, NotFound
+from tap_gong.nested import object_in, objects_in, plain_in, text_in
 from tap_gong.operations import CALLS, CALLS_EXTENSIVE
 from tap_gong.read_ahead import Coming
 from tap_gong.reading import read
@@ -142,7 +143,7 @@ class CallSource(Source):
         """
         missing = set(call_ids)
         for call in self._answers_by_id(call_ids, report):
-            missing.discard(str((call.get("metaData") or call).get("id")))
+            missing.discard(str((object_in(call, "metaData") or call).get("id")))
             yield call
         unknown = [name for name in self.run.call_ids if name in missing]
         if unknown and not self._unknown_are_told:
@@ -215,12 +216,12 @@ class CallSource(Source):
             filters = {**time_filter(window), **part, **user_filter(operation, self.run.user_ids)}
             for page in read(self._tap.ahead, report, operation, **request(operation, filters)):
                 for call in map(hoisted, page.records):
-                    if call.get("id") and is_wanted(call, self.run.filters):
+                    if plain_in(call, "id") and is_wanted(call, self.run.filters):
                         yield call
 
     def _is_whole(self, call: Record) -> bool:
         """Whether a call has an id, without which it can be no row."""
-        if call.get("id"):
+        if plain_in(call, "id"):
             return True
         self.report.unkeyed += 1
         return False
@@ -234,7 +235,7 @@ class CallSource(Source):
 class _Listed(msgspec.Struct):
     """What the filters look at, in a row of either operation."""
 
-    id: Any = None
+    id: str | int | None = None
     isPrivate: Any = None  # noqa: N815
     workspaceId: Any = None  # noqa: N815
     primaryUserId: Any = None  # noqa: N815
@@ -258,7 +259,7 @@ def _wanted_ids(sheet: Sheet, filters: Mapping[str, Any]) -> Iterator[str]:
     for row in rows:
         told = row.metaData or row
         if told.id and is_wanted(msgspec.structs.asdict(told), filters):
-            yield told.id
+            yield str(told.id)
 
 
 def hoisted(call: dict[str, Any]) -> dict[str, Any]:
@@ -267,11 +268,13 @@ def hoisted(call: dict[str, Any]) -> dict[str, Any]:
     Both the metadata and the call have a member `media`; the call's, which holds the links to the
     recording, becomes `mediaUrls`. A call of GET /v2/calls is flat already.
     """
-    metadata = call.pop("metaData", None)
-    if metadata is None:
+    if call.get("metaData") is None:
+        call.pop("metaData", None)
         return call
+    metadata = object_in(call, "metaData")
     links = call.pop("media", None)
     record = {**metadata, **call}
+    del record["metaData"]
     if links:
         record["mediaUrls"] = links
     return record
@@ -280,12 +283,15 @@ def hoisted(call: dict[str, Any]) -> dict[str, Any]:
 def speakers_of(call: Mapping[str, Any]) -> Speakers:
     """Names and affiliations of those who speak in a call; without a name, the e-mail address."""
     return {
-        party["speakerId"]: (
-            party.get("name") or party.get("emailAddress") or party.get("phoneNumber") or "",
-            party.get("affiliation") or "",
+        speaker: (
+            text_in(party, "name")
+            or text_in(party, "emailAddress")
+            or text_in(party, "phoneNumber")
+            or "",
+            text_in(party, "affiliation") or "",
         )
-        for party in objects_in(call.get("parties"))
-        if party.get("speakerId")
+        for party in objects_in(call, "parties")
+        if (speaker := text_in(party, "speakerId"))
     }
 
 
@@ -297,11 +303,6 @@ def call_time(call: Mapping[str, Any]) -> pendulum.DateTime:
     """
     times = [told_instant(call.get(name)) for name in ("scheduled", "started")]
     return min((time for time in times if time), default=_BEFORE_ALL)
-
-
-def objects_in(items: Any) -> list[dict[str, Any]]:
-    """The objects of a list, which may hold null or be missing."""
-    return [item for item in items or [] if isinstance(item, dict)]
 
 
 def is_wanted(call: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:

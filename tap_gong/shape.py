@@ -6,6 +6,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tap_gong.nested import Misshapen
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,10 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Node:
-    """An object that a schema declares: its fields, and those of them that hold objects."""
+    """An object or a list that a schema declares.
 
-    names: frozenset[str]
+    Attributes:
+        names: of the object's fields, or of those of the list's objects; None where none are fixed.
+        nested: those fields that hold objects or lists.
+        kinds: what may be there.
+    """
+
+    names: frozenset[str] | None
     nested: dict[str, _Node]
+    kinds: frozenset[type]
+
+
+_OBJECT: frozenset[type] = frozenset({dict, type(None)})
+_LIST: frozenset[type] = frozenset({list, type(None)})
+_NESTED = _OBJECT | _LIST
+_NOTHING = _Node(None, {}, _OBJECT)
 
 
 class Shape:
@@ -34,27 +49,39 @@ class Shape:
     ) -> None:
         self.unknown: set[str] = set()
         self._keeps_unknown = keeps_unknown
-        self._root = _node(schema) or _Node(frozenset(), {})
+        self._root = _node({**schema, "type": ["object"]}) or _NOTHING
         self._deselected = _deselected(schema, mask, ())
 
     def of(self, record: dict[str, Any]) -> dict[str, Any]:
-        """The record without what is unknown or deselected; the record given stays as it is."""
+        """The record without what is unknown or deselected; the record given stays as it is.
+
+        Raises:
+            Misshapen: a field holds a single value for a list or an object, or one for the other.
+        """
         self._note_unknown([record], self._root, "")
-        if not self._keeps_unknown and not record.keys() <= self._root.names:
-            names = self._root.names
+        names = self._root.names or frozenset()
+        if not self._keeps_unknown and not record.keys() <= names:
             record = {name: value for name, value in record.items() if name in names}
         return _without(record, self._deselected) if self._deselected else record
 
     def _note_unknown(self, values: list[Any], node: _Node, path: str) -> None:
         """Look at all that a record holds at one place at once: there may be thousands."""
         kinds = set(map(type, values))
+        if not kinds <= node.kinds:
+            odd = next(value for value in values if type(value) not in node.kinds)
+            raise Misshapen(path[:-1], odd, "a list" if list in node.kinds else "an object")
         while list in kinds:
             lists = (v if type(v) is list else [v] for v in values)
             values = [*itertools.chain.from_iterable(lists)]
             kinds = set(map(type, values))
+        if kinds - _NESTED:
+            if node.nested:
+                odd = next(value for value in values if type(value) not in _NESTED)
+                raise Misshapen(path[:-1], odd, "a list of objects")
+            return
         objects = values if kinds == {dict} else [v for v in values if type(v) is dict]
         names = set().union(*objects)
-        if not names <= node.names:
+        if node.names is not None and not names <= node.names:
             self.unknown.update(path + name for name in names - node.names)
         for name, inner in node.nested.items():
             if name in names:
@@ -63,14 +90,16 @@ class Shape:
 
 
 def _node(schema: Mapping[str, Any]) -> _Node | None:
-    """The declared object that a schema, or the items of its lists, hold; None if there is none."""
-    if "items" in schema:
-        return _node(schema["items"])
-    properties = schema.get("properties")
-    if not properties:
+    """What a schema declares to be nested; None where it may be a single value."""
+    types = schema.get("type", ["object"] if "properties" in schema else ())
+    if "string" in types or not {"array", "object"}.intersection(types):
         return None
+    if "array" in types:
+        inner = _node(schema.get("items", {})) or _NOTHING
+        return _Node(inner.names, inner.nested, _LIST)
+    properties = schema.get("properties") or {}
     nested = {name: node for name, prop in properties.items() if (node := _node(prop))}
-    return _Node(frozenset(properties), nested)
+    return _Node(frozenset(properties) or None, nested, _OBJECT)
 
 
 def _deselected(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -13,6 +14,7 @@ import pendulum
 from gong_api.client import read_sheet
 from gong_api.errors import GongError, MissingScope, NothingFound, SettingsError
 from tap_gong.call_source import call_time, hoisted, request
+from tap_gong.nested import objects_in, plain_in, text_in
 from tap_gong.operations import (
     ACTIVITY_AGGREGATE,
     ACTIVITY_BY_PERIOD,
@@ -32,11 +34,13 @@ from tap_gong.read_ahead import Coming
 from tap_gong.windows import Window, time_filter, told_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gong_api.operation import Operation, Page, Sheet
     from tap_gong.read_ahead import LeadsTo, ReadAhead
     from tap_gong.run import Run
+
+logger = logging.getLogger("tap-gong")
 
 # Gong was founded in 2015: nothing it recorded is older, an imported recording hardly is.
 BEFORE_ALL_CALLS = pendulum.datetime(2010, 1, 1)
@@ -84,6 +88,26 @@ def _calls_before(history: History) -> dict[str, Any]:
     return request(history.operation, time_filter(window))
 
 
+def with_ids(rows: Iterable[dict[str, Any]], what: str, name: str = "id") -> list[dict[str, Any]]:
+    """The rows that others can be asked for by; says so where some cannot.
+
+    Args:
+        rows: of a list.
+        what: a row of it is called.
+        name: of the field that has the id.
+
+    Raises:
+        Misshapen: an id is a list or an object.
+    """
+    listed = list(rows)
+    found = [row for row in listed if plain_in(row, name)]
+    if len(found) < len(listed):
+        logger.warning(
+            "Gong lists a %s without %s: what belongs to it cannot be asked for", what, name
+        )
+    return found
+
+
 def _earliest(page: Page | None, otherwise: pendulum.DateTime) -> pendulum.DateTime:
     """When the first call of a page was to begin, or began."""
     rows = page.records if page else ()
@@ -117,7 +141,7 @@ class SharedLists:
             SettingsError: one of `workspace_ids` is not among them.
         """
         workspaces = list(self._read(WORKSPACES))
-        known = {str(workspace["id"]): workspace.get("name") for workspace in workspaces}
+        known = {str(workspace.get("id")): workspace.get("name") for workspace in workspaces}
         unknown = [name for name in self._workspace_ids if name not in known]
         if unknown:
             listed = ", ".join(f"{key} ({name})" for key, name in known.items())
@@ -141,7 +165,8 @@ class SharedLists:
         if self._workspace_ids:
             return self.workspace_filters
         try:
-            return [{"workspaceId": str(workspace["id"])} for workspace in self.workspaces]
+            found = with_ids(self.workspaces, "workspace")
+            return [{"workspaceId": str(workspace["id"])} for workspace in found]
         except MissingScope:
             # A company with a single workspace answers without being told which.
             return [{}]
@@ -154,7 +179,7 @@ class SharedLists:
     @cached_property
     def managers(self) -> list[str]:
         """Ids of the users who manage somebody."""
-        return sorted({str(user["managerId"]) for user in self.users if user.get("managerId")})
+        return sorted({name for user in self.users if (name := text_in(user, "managerId"))})
 
     @cached_property
     def folders(self) -> list[dict[str, Any]]:
@@ -198,28 +223,31 @@ class SharedLists:
     @property
     def crm_integration_ids(self) -> list[str]:
         """Their ids."""
-        return [str(found["integrationId"]) for found in self.crm_integrations]
+        found = with_ids(self.crm_integrations, "CRM integration", "integrationId")
+        return [str(integration["integrationId"]) for integration in found]
 
     @cached_property
     def flows(self) -> list[dict[str, Any]]:
         """Every flow that somebody sees, once: a request for each active user."""
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[Any, dict[str, Any]] = {}
         asked = [
             {"flowOwnerEmail": email, **workspace}
             for email in self.owner_emails
             for workspace in self.workspace_filters
         ]
         for _, flow in self._read_each(FLOWS, asked):
-            found.setdefault(str(flow.get("id")), flow)
+            flow_id = plain_in(flow, "id")
+            # Without an id it cannot be told from another.
+            found.setdefault(len(found) if flow_id is None else str(flow_id), flow)
         return list(found.values())
 
     @property
     def owner_emails(self) -> list[str]:
         """Addresses of the active users, who may own flows."""
         return [
-            user["emailAddress"]
+            email
             for user in self.users
-            if user.get("emailAddress") and user.get("active") is not False
+            if (email := text_in(user, "emailAddress")) and user.get("active") is not False
         ]
 
     @cached_property
@@ -237,7 +265,7 @@ class SharedLists:
                 page = self._ahead.first_page(operation, body=body)
                 zone = str(page.answer["timeZone"]) if page else ""
                 pendulum.timezone(zone)
-            except (MissingScope, KeyError, ValueError):
+            except (MissingScope, KeyError, ValueError, OSError):
                 continue
             return zone
         return "Etc/GMT+12"
@@ -278,7 +306,7 @@ class SharedLists:
         try:
             for page in self._ahead.pages(ACTIVITY_BY_PERIOD, body=body):
                 for user in page.records:
-                    for month in user.get("userAggregateActivity") or []:
+                    for month in objects_in(user, "userAggregateActivity"):
                         start = told_instant(month.get("fromDate"))
                         if start and any(type(value) is int and value for value in month.values()):
                             starts.append(start)
@@ -368,6 +396,8 @@ class SharedLists:
 
             def of_each(sheet: Sheet) -> Iterator[Coming]:
                 for workspace in read_sheet(sheet).records:
+                    if not workspace.get("id"):
+                        continue
                     asked = {"params": {"workspaceId": str(workspace.get("id"))}}
                     yield Coming(operation, asked, leads_to)
 

@@ -20,6 +20,7 @@ from typing_extensions import override
 from gong_api.command import RunStopped
 from gong_api.errors import GongError, NothingFound, Refused, ServerFault
 from tap_gong.cost import Cost
+from tap_gong.nested import Misshapen
 from tap_gong.reading import read
 from tap_gong.report import StreamReport
 from tap_gong.run import widens
@@ -190,6 +191,9 @@ class GongStream(Stream):
         try:
             self._tap.begin()
             for row in itertools.islice(self.records(), self.limit):
+                if self.has_failed:
+                    # A row before it could not be written. Others may be read along with it.
+                    continue
                 self.report.records += 1
                 yield row
         except GongError as error:
@@ -208,6 +212,11 @@ class GongStream(Stream):
             return self.fails_unlicensed
         return error.concerns_operation
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether rows of it are missing."""
+        return self.report.failed is not None
+
     def fail(self, error: GongError) -> None:
         """This stream cannot be read; the others go on, the run ends with exit code 1."""
         self.report.failed = str(error)
@@ -218,7 +227,7 @@ class GongStream(Stream):
         self._write_schema_message()
         most = self.run.max_records
         for row in rows:
-            if most is not None and self.report.records >= most:
+            if self.has_failed or (most is not None and self.report.records >= most):
                 return
             record = self.post_process(row)
             if record is not None:
@@ -252,7 +261,11 @@ class GongStream(Stream):
         # Private: the SDK walks through each record twice, for what is deselected and for types
         # that JSON does not have, which answers that are JSON cannot hold. Pinned by
         # tests/test_shape.py.
-        record = self.shape.of(record)
+        try:
+            record = self.shape.of(record)
+        except Misshapen as error:
+            self.fail(error)
+            return
         if self.without_personal_data:
             record = self.without_personal_data(record)
         for stream_map in self.stream_maps:
@@ -349,8 +362,11 @@ class BookmarkedStream(GongStream):
         return None
 
     def move_bookmark(self, end: pendulum.DateTime) -> None:
-        """Everything before `end` has been emitted: write that down for the next STATE message."""
-        if self.run.keeps_bookmarks:
+        """Everything before `end` has been emitted: write that down for the next STATE message.
+
+        What has failed stays where it was: rows of it are missing.
+        """
+        if self.run.keeps_bookmarks or self.has_failed:
             return
         state = self.stream_state
         # A run with an `end_date` still to come has not seen what will happen until then.

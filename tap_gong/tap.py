@@ -22,6 +22,7 @@ from gong_api.command import (
     WORK_LEFT,
     ConfigFiles,
     RunStopped,
+    given_settings,
     gong_command,
     ignore_signals,
     json_object,
@@ -34,6 +35,7 @@ from gong_api.settings import connect, number
 from gong_webhook.inbox import InboxReader
 from tap_gong.backfill import Part, equal_parts, merged
 from tap_gong.call_source import CallSource
+from tap_gong.given_files import checked_catalog, checked_state
 from tap_gong.pace import Pace
 from tap_gong.personal_data import PersonalData
 from tap_gong.plan import Plan
@@ -82,7 +84,7 @@ class TapGong(Tap):
         self._sources: dict[type[Source], Source] = {}
         self._locksteps: dict[type[Source], Lockstep] = {}
         with settings_checked(type(self)):
-            super().__init__(**kwargs)
+            super().__init__(**given_settings(kwargs))
 
     @override
     def discover_streams(self) -> Sequence[GongStream]:
@@ -235,9 +237,7 @@ class TapGong(Tap):
             msg = "--slices goes with --plan: it says how many parts to plan"
             raise SettingsError(msg)
         cls.print_version(print_fn=cls.logger.info)
-        tap = cls._configured(
-            config, state=_object(state, "--state"), catalog=_object(catalog, "--catalog")
-        )
+        tap = cls._configured(config, state=_object(state, "--state"), catalog=_catalog_in(catalog))
         tap.check()
         if slices:
             given = config.config if config else {}
@@ -486,8 +486,7 @@ class TapGong(Tap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        checked_state(state, "--state")
-        super().load_state(state)
+        super().load_state(checked_state(state, "--state"))
 
     @property
     def selected(self) -> dict[str, GongStream]:
@@ -601,17 +600,11 @@ def _state_in(name: str) -> dict[str, Any]:
     return checked_state(state, what)
 
 
-def checked_state(state: Any, what: str) -> dict[str, Any]:
-    """A state, known to have the form of one.
-
-    Raises:
-        SettingsError: it has not.
-    """
-    bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
-    if not isinstance(bookmarks, dict) or not all(isinstance(b, dict) for b in bookmarks.values()):
-        msg = f'{what} must look like {{"bookmarks": {{"calls": {{…}}, …}}}}, as a run wrote it'
-        raise SettingsError(msg)
-    return dict(state)
+def _catalog_in(file: IO[str] | None) -> dict[str, Any] | None:
+    """The catalog in a file."""
+    if file is None:
+        return None
+    return checked_catalog(_object(file, "--catalog"), f"--catalog {file.name}")
 
 
 def _object(file: IO[str] | None, option: str) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from gong_api.errors import MissingScope, Refused
 from tap_gong.call_source import CallSource, Speakers, hoisted, is_wanted
+from tap_gong.nested import plain_in
 from tap_gong.operations import CALLS_EXTENSIVE, TRANSCRIPTS
 from tap_gong.owed import MOST_NAMED, Owed, Stretch
 from tap_gong.run import chunks
@@ -152,7 +153,7 @@ class TranscriptSource(Source):
     def filtered_pages(self, filters: Mapping[str, Any]) -> Iterator[Page]:
         for page in super().filtered_pages(filters):
             if any(reader.wants_speakers for reader in self.due):
-                ids = [row["callId"] for row in page.records if row.get("callId")]
+                ids = [row["callId"] for row in page.records if plain_in(row, "callId")]
                 self.speakers = self._speakers_of(ids)
             yield page
 
@@ -217,7 +218,7 @@ class TranscriptSource(Source):
                         yield row
 
     def _is_whole(self, row: Record) -> bool:
-        if row.get("callId"):
+        if plain_in(row, "callId"):
             return True
         self.report.unkeyed += 1
         return False

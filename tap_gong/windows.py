@@ -242,10 +242,10 @@ def instant(value: str, what: str) -> pendulum.DateTime:
     """
     try:
         parsed = pendulum.parse(value, exact=True) if isinstance(value, str) else None
-    except ValueError:
+        if isinstance(parsed, pendulum.DateTime):
+            return parsed.in_timezone("UTC")
+    except (ValueError, OverflowError):
         parsed = None
-    if isinstance(parsed, pendulum.DateTime):
-        return parsed.in_timezone("UTC")
     if isinstance(parsed, pendulum.Date):
         return pendulum.datetime(parsed.year, parsed.month, parsed.day)
     msg = (

@@ -246,7 +246,7 @@ class CrmUpload:
             "objectType": self._object_type,
             "clientRequestId": request_id,
         }
-        files = {"dataFile": locate(str(path))}
+        files = {"dataFile": locate(str(path), field="dataFile")}
         size = path.stat().st_size / 1e6
         self._target.logger.info("Uploading %d objects (%.1f MB) to %s", count, size, self._stream)
 

@@ -261,6 +261,11 @@ def _native(value: Any) -> datetime:
         raise ValueError(msg) from None
     if not isinstance(parsed, pendulum.DateTime):
         raise ValueError(msg)
+    try:
+        parsed.astimezone(timezone.utc)
+    except OverflowError:
+        # The first and the last day that there are, in a zone where they are not.
+        raise ValueError(msg) from None
     has_zone = text.upper().endswith("Z") or re.search(r"[+-]\d\d:?\d\d$", text)
     return parsed if has_zone else parsed.naive()
 
@@ -285,7 +290,7 @@ def _parsed(value: Any) -> Any:
     if isinstance(value, str):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 

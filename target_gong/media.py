@@ -74,22 +74,35 @@ def find(path: str, root: str | None = None) -> Media:
     Raises:
         BadMedia: it is not there, is not below `root`, or is nothing that Gong takes.
     """
-    media = locate(path, root)
+    media = locate(path, root, field="mediaFile")
     if not media.name.lower().endswith(SUFFIXES):
-        msg = f"{path} is none of WAV, MP3, MP4, MKV and FLAC"
+        msg = f"mediaFile: {path} is none of WAV, MP3, MP4, MKV and FLAC"
         raise BadMedia(msg)
     if media.size > LARGEST:
-        msg = f"{path} has {media.size / 2**30:.2f} GB; Gong takes 1.5 GB at most"
+        msg = f"mediaFile: {path} has {media.size / 2**30:.2f} GB; Gong takes 1.5 GB at most"
         raise BadMedia(msg)
     return media
 
 
-def locate(path: str, root: str | None = None) -> Media:
+def locate(path: str, root: str | None = None, *, field: str) -> Media:
     """Look for any file.
+
+    Args:
+        path: as for `find`.
+        root: as for `find`.
+        field: that the path comes from, for the message.
 
     Raises:
         BadMedia: it is not there, is empty, or is not below `root`.
     """
+    try:
+        return _located(path, root)
+    except BadMedia as error:
+        msg = f"{field}: {error}"
+        raise BadMedia(msg) from error.__cause__
+
+
+def _located(path: str, root: str | None) -> Media:
     path = _below(root, path) if root else path
     is_local = "://" not in path or path.startswith("file://")
     protocol = path.partition("://")[0]

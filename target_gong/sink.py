@@ -164,11 +164,13 @@ class Writing(Sink):
         Raises:
             Rejected: naming stream, key and each field that is wrong.
         """
-        broken = [repr(name) for name, value in record.items() if not _is_text([name, value])]
+        understood = self._reader.read(record)
+        # JSON inside a text is read by now, and may hold what the text did not.
+        given = [*record.items(), *understood.body.items()]
+        broken = dict.fromkeys(repr(name) for name, value in given if not _is_text([name, value]))
         if broken:
             msg = f"{', '.join(broken)}: half of a character (a lone surrogate); give valid Unicode"
-            raise Rejected(msg, self._told_key(record))
-        understood = self._reader.read(record)
+            raise Rejected(msg, self._told_key(understood))
         body = understood.body
         key = self.key(body)
         self.take_extra(understood)
@@ -196,9 +198,10 @@ class Writing(Sink):
             raise Rejected("; ".join(problems), key)
         return write
 
-    def _told_key(self, record: dict[str, Any]) -> str:
+    def _told_key(self, understood: Understood) -> str:
         """A record's key as a message can have it."""
-        return self.key(self._reader.read(record).body).encode(errors="replace").decode()
+        text = json.dumps(understood.body, ensure_ascii=False, default=str)
+        return self.key(json.loads(text.encode(errors="replace")))
 
     def take_extra(self, understood: Understood) -> None:
         """What becomes of columns that Gong has no field for."""

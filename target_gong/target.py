@@ -24,6 +24,7 @@ from gong_api.clock import Clock, SystemClock
 from gong_api.command import (
     ConfigFiles,
     RunStopped,
+    given_settings,
     gong_command,
     ignore_signals,
     settings_checked,
@@ -105,7 +106,7 @@ class TargetGong(Target):
         self._written_state: str | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         with settings_checked(type(self)):
-            super().__init__(**kwargs)
+            super().__init__(**given_settings(kwargs))
         if isinstance(self.message_reader, MessageReader):
             self.message_reader.stopping = self.stopping
 

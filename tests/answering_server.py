@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
+import msgspec
 from typing_extensions import Self
 
 from tests.gong_document import answer_schema, document, resolved
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     Answer = Callable[[str, str, dict[str, list[str]], Any], tuple[int, Any]]
 
+_encoder = msgspec.json.Encoder(decimal_format="number")
 _TIMES = re.compile(
     r"(date|time|created|updated|started|scheduled|posted|modified)$", re.IGNORECASE
 )
@@ -29,7 +31,7 @@ class AnsweringServer:
     """An HTTP server on a free port of this machine, with one function for all requests.
 
     Args:
-        answer: (method, path, query, body) -> (status, JSON).
+        answer: (method, path, query, body) -> (status, JSON, or bytes as they are).
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -44,7 +46,7 @@ class AnsweringServer:
                 content = self.rfile.read(length)
                 body = json.loads(content) if content else None
                 status, said = answer(self.command, url.path, parse_qs(url.query), body)
-                content = json.dumps(said).encode()
+                content = said if isinstance(said, bytes) else _encoder.encode(said)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
@@ -130,12 +132,12 @@ class DocumentServer(AnsweringServer):
         return str(number) if name.lower().endswith("id") else f"{name} {number}"
 
 
-def template_of(path: str) -> str:
-    """The document's path for a real one."""
+def template_of(path: str, segment: str = r"\d+") -> str:
+    """The document's path for a real one, whose ids are of a form."""
     if path in document()["paths"]:
         return path
     for template in document()["paths"]:
-        if re.fullmatch(re.sub(r"\{\w+\}", r"\\d+", template), path):
+        if re.fullmatch(re.sub(r"\{\w+\}", lambda _: segment, template), path):
             return str(template)
     return path
 

@@ -6,12 +6,39 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as profiles
 
 from gong_sandbox import Sandbox
 from tests.reliability_table import MARKER, ReliabilityTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# The same examples each time where every run must tell the same; new ones, and many, at night:
+# `pytest -m "slow or fuzz" --hypothesis-profile thorough`.
+_SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+profiles.register_profile(
+    "quick",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=_SLOW_IS_FINE,
+    phases=set(Phase) - {Phase.explain},
+)
+profiles.register_profile(
+    "thorough",
+    max_examples=2000,
+    deadline=None,
+    suppress_health_check=_SLOW_IS_FINE,
+    print_blob=True,
+)
+profiles.load_profile("quick")
+
+
+def examples(count: int) -> profiles:
+    """So many examples where every run counts, and twenty times as many at night."""
+    return profiles(max_examples=count * profiles().max_examples // 100)
+
 
 NOW = datetime(2026, 6, 15, 18, tzinfo=timezone.utc)
 

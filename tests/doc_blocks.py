@@ -106,7 +106,9 @@ def script(page: Path) -> str:
             host, _, port = block.comment.rpartition(":")
             lines.append(f"{{\n{block.text}}} &")
             lines.append(f"until (: < /dev/tcp/{host}/{port}) 2> /dev/null; do")
-            lines.append("  kill -0 $! || exit 1\n  sleep 0.1\ndone\nkill -- -$! && wait $! || true")
+            lines.append(
+                "  kill -0 $! || exit 1\n  sleep 0.1\ndone\nkill -- -$! && wait $! || true"
+            )
         else:
             # A block's own options end with it.
             lines.append(block.text + "set -euo pipefail")

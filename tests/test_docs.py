@@ -13,6 +13,7 @@ import jsonschema
 import meltano.core
 import pytest
 import yaml
+from meltano.core.plugin.base import StandalonePlugin
 
 from tap_gong.tap import TapGong
 from target_gong.target import TargetGong
@@ -41,11 +42,48 @@ def test_the_table_of_faults_is_what_the_tests_prove(request):
     assert table(collected(request.session)) == written(), "run `make reliability`"
 
 
-def test_meltano_yml_fits_meltanos_own_schema():
+@pytest.fixture(scope="module")
+def meltano_schema():
     path = Path(meltano.core.__file__).parents[1] / "schemas" / "meltano.schema.json"
-    schema = json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_meltano_yml_fits_meltanos_own_schema(meltano_schema):
     project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
-    jsonschema.validate(project, schema)
+    jsonschema.validate(project, meltano_schema)
+
+
+def test_plugin_definitions_have_not_drifted():
+    expected = generator().plugin_files()
+    found = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for path in (ROOT / "plugins").rglob("*.*")
+    }
+    assert found == expected, "run `make docs`"
+
+
+@pytest.mark.parametrize("plugin", [TapGong, TargetGong])
+def test_plugin_definitions_are_what_meltano_would_write(plugin, meltano_schema):
+    (path,) = (ROOT / "plugins").glob(f"*/{plugin.name}--*.lock")
+    locked = json.loads(path.read_text(encoding="utf-8"))
+    written = StandalonePlugin(**json.loads(json.dumps(locked))).canonical()
+    assert json.loads(json.dumps(written)) == locked
+    kind = locked.pop("plugin_type")
+    jsonschema.validate({"plugins": {kind: [locked]}}, meltano_schema)
+    told = yaml.safe_load((ROOT / f"plugins/hub/{kind}/{plugin.name}/gong-singer.yml").read_text())
+    assert locked.items() <= told.items()
+    about = {capability.value for capability in plugin.capabilities}
+    assert about <= set(locked["capabilities"])
+    settings = {setting["name"]: setting for setting in locked["settings"]}
+    known = plugin.config_jsonschema["properties"]
+    assert set(known) <= set(settings)
+    for group in locked["settings_group_validation"]:
+        # A default would fill the group, and no settings would ever be found to be missing.
+        assert not any("value" in settings[name] for name in group)
+    for name, prop in known.items():
+        assert bool(settings[name].get("sensitive")) == bool(prop.get("secret")), name
+        if "value" in settings[name]:
+            jsonschema.validate(settings[name]["value"], prop)
 
 
 def test_meltano_knows_every_setting_and_which_are_secret():

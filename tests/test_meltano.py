@@ -2,75 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
-import pendulum
 import pytest
-import yaml
 
 from gong_sandbox import Sandbox
 from tap_gong.streams import STREAMS
 from tests.conftest import settings
+from tests.csv_cells import assert_same, read_csv
+from tests.meltano_project import BIN, ROOT, STREAM_MAPS, copy_project, run
 from tests.singer_run import run_tap
 from tests.webhook.receiver_run import SECRET
 from tests.webhook.receiver_run import served as receiving
-
-ROOT = Path(__file__).parent.parent
-BIN = Path(sys.executable).parent
-PROJECT = (
-    "gong_api",
-    "gong_sandbox",
-    "gong_webhook",
-    "tap_gong",
-    "target_gong",
-    "examples",
-    "meltano.yml",
-    "pyproject.toml",
-    "README.md",
-    "LICENSE",
-)
-
-MELTANO = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
-STREAM_MAPS = MELTANO["plugins"]["extractors"][0]["config"]["stream_maps"]
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project, so that nothing of a developer's is touched."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in PROJECT:
-        source = ROOT / name
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, folder / name, ignore=ignored)
-        else:
-            shutil.copy(source, folder / name)
-    return folder
-
-
-def run(project, *command, **more):
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=300,
-        **more,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return copy_project(tmp_path_factory.mktemp("project"))
 
 
 def requests_of(log):
@@ -95,6 +50,43 @@ def test_meltano_runs_twice_and_asks_for_less(project):
 def test_meltano_discovers_tests_and_selects(project):
     assert "started" in run(project, BIN / "meltano", "select", "tap-gong", "--list", "--all")
     assert "calls: read, a record" in run(project, BIN / "meltano", "invoke", "tap-gong", "--test")
+
+
+def test_the_commands_of_the_page_on_meltano(project):
+    page = (ROOT / "docs" / "meltano.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    commands = [line for block in blocks for line in block.splitlines()]
+    assert len(commands) > 15
+    answers = {line: run(project, BIN / line.split()[0], *line.split()[1:]) for line in commands}
+    told = answers["meltano config list tap-gong --all"]
+    assert "Group 1: access_key, access_key_secret" in told
+    assert "TAP_GONG_LOOKBACK_DAYS" in told
+    assert '"api_url": "sandbox"' in answers["meltano --environment dev config print tap-gong"]
+    state = answers["meltano state get dev:tap-gong-to-target-jsonl"]
+    assert "settled" in state
+    assert "gong-hourly" in answers["meltano schedule list"]
+    assert (project / "output" / "csv" / "calls.csv").exists()
+
+
+def test_a_project_of_ones_own_needs_the_lock_file_alone(tmp_path):
+    locks = tmp_path / "plugins" / "extractors"
+    locks.mkdir(parents=True)
+    shutil.copy(ROOT / "plugins" / "extractors" / "tap-gong--gong-singer.lock", locks)
+    (tmp_path / "meltano.yml").write_text(
+        "send_anonymous_usage_stats: false\n"
+        "plugins:\n"
+        "  extractors:\n"
+        "  - name: tap-gong\n"
+        "    variant: gong-singer\n"
+        f"    pip_url: {ROOT}\n"
+        "    config: {api_url: sandbox}\n"
+    )
+    assert "RECORD" in run(tmp_path, BIN / "meltano", "invoke", "tap-gong", "--test")
+    told = run(tmp_path, BIN / "meltano", "config", "print", "tap-gong")
+    assert '"lookback_days": 7' in told
+    selected = run(tmp_path, BIN / "meltano", "select", "tap-gong", "--list")
+    assert "[selected   ] calls.title" in selected
+    assert "[selected   ] call_parties" not in selected
 
 
 def test_a_plain_pipe_into_a_target(project, tmp_path):
@@ -141,37 +133,6 @@ def for_the(sandbox, **more):
     }
 
 
-def as_text(value):
-    """A value as the CSV files have it, so that it can be told from the text."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.loads(json.dumps(value, default=float))
-
-
-def flat(row, cells):
-    """A record with the objects in it spread over columns, as the file has them."""
-    spread = {}
-    for name, value in row.items():
-        if name in cells or not isinstance(value, dict):
-            spread[name] = value
-        else:
-            spread.update({f"{name}__{part}": inner for part, inner in value.items()})
-    return spread
-
-
-def from_text(text, value):
-    """What a CSV cell says, read as what it should be."""
-    if isinstance(value, bool):
-        return {"True": True, "False": False, "true": True, "false": False}[text]
-    if isinstance(value, (int, float)):
-        return float(text)
-    if isinstance(value, str):
-        # The loader parses instants and writes them with a blank.
-        is_instant = text != value and text.replace(" ", "T", 1)[:16] == value[:16]
-        return value if is_instant and pendulum.parse(text) == pendulum.parse(value) else text
-    return json.loads(text)
-
-
 def test_every_table_reopens_from_csv_without_loss(project, served):
     end = served.clock.now().isoformat()
     env = for_the(served, TAP_GONG__SELECT='["*.*"]', TAP_GONG_END_DATE=end)
@@ -181,25 +142,18 @@ def test_every_table_reopens_from_csv_without_loss(project, served):
     for name, replaced in STREAM_MAPS.items():
         for row in expected[name]:
             row.update({field: row[field] or "-" for field in replaced})
-    csv.field_size_limit(2**31 - 1)
     for stream in STREAMS:
-        path = project / "output" / "csv" / f"{stream.name}.csv"
         rows = expected[stream.name]
         if not rows:
             continue
-        with path.open(encoding="utf-8", newline="") as file:
-            found = list(csv.DictReader(file))
+        found = read_csv(project / "output" / "csv" / f"{stream.name}.csv")
         assert len(found) == len(rows), stream.name
         if stream.name == "call_outcomes":
             # Gong lists them in whatever order.
             found, rows = (
                 sorted(some, key=lambda row: row["callOutcome"]) for some in (found, rows)
             )
-        for cells, row in zip(found, rows, strict=True):
-            for name, value in flat(row, cells).items():
-                wanted = as_text(value)
-                text = cells[name]
-                assert (from_text(text, wanted) if text else "") == wanted, (stream.name, name)
+        assert_same(found, rows, stream.name)
 
 
 def test_deleted_calls_are_found_in_duckdb(project, served):
@@ -295,9 +249,7 @@ def test_the_demo_from_nothing(project):
     assert "output/report.html" in out
     report = (project / "output" / "report.html").read_text(encoding="utf-8")
     assert report.count("<svg") == 4
-    csv.field_size_limit(2**31 - 1)
-    with (project / "output" / "csv" / "calls.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(project / "output" / "csv" / "calls.csv")
     assert len({row["id"] for row in rows}) == len(rows) >= 500
     python = project / ".venv-demo" / "bin" / "python"
     query = (

@@ -19,6 +19,7 @@ from tap_gong.windows import (
     has_zone,
     instant,
     iso,
+    told_instant,
 )
 
 EPOCH = pendulum.datetime(2026, 1, 1)
@@ -182,3 +183,10 @@ def test_company_days_cover_the_window_in_every_zone(start, length, offset):
     first, last = (date.fromisoformat(day) for day in company_days(window))
     assert first <= window.start.astimezone(zone).date()
     assert window.end.subtract(microseconds=1).astimezone(zone).date() < last
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_an_instant_that_utc_does_not_have_is_refused(text):
+    with pytest.raises(SettingsError, match="start_date must be an ISO-8601"):
+        instant(text, "start_date")
+    assert told_instant(text) is None

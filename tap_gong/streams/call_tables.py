@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from tap_gong.call_source import CallSource, objects_in
+from tap_gong.call_source import CallSource
+from tap_gong.nested import object_in, objects_in, text_in
 from tap_gong.operations import CALLS, CALLS_EXTENSIVE
 from tap_gong.schemas import calls as schemas
 from tap_gong.windowed import WindowedStream
@@ -43,7 +44,7 @@ class CallTable(WindowedStream):
     def listed(self, call: Record) -> list[Record]:
         """The list of a call; empty where Gong leaves it out."""
         group, part = self.within
-        return objects_in((call.get(group) or {}).get(part))
+        return objects_in(object_in(call, group), part)
 
     @override
     def rows(self, record: Record) -> Iterable[Record]:
@@ -82,9 +83,9 @@ class CallParties(CallTable):
                 "callId": call_id,
                 **party,
                 "id": party.get("id") or f"#{index}",
-                "emailDomain": _domain(party.get("emailAddress")),
+                "emailDomain": _domain(text_in(party, "emailAddress")),
             }
-            for index, party in enumerate(objects_in(record.get("parties")))
+            for index, party in enumerate(objects_in(record, "parties"))
         ]
 
 
@@ -106,10 +107,10 @@ class CallContextObjects(CallTable):
 
     @override
     def rows(self, record: Record) -> Iterator[Record]:
-        yield from _context_rows(record["id"], "", record.get("context"))
-        for index, party in enumerate(objects_in(record.get("parties"))):
+        yield from _context_rows(record["id"], "", record)
+        for index, party in enumerate(objects_in(record, "parties")):
             party_id = party.get("id") or f"#{index}"
-            yield from _context_rows(record["id"], party_id, party.get("context"))
+            yield from _context_rows(record["id"], party_id, party)
 
 
 class CallTrackers(CallTable):
@@ -129,7 +130,7 @@ class CallTrackers(CallTable):
             if row.get("phrases"):
                 row["phrases"] = [
                     {name: value for name, value in phrase.items() if name != "occurrences"}
-                    for phrase in objects_in(row["phrases"])
+                    for phrase in objects_in(row, "phrases")
                 ]
             yield row
 
@@ -150,10 +151,10 @@ class CallTrackerOccurrences(CallTable):
             said = {"phrase": "", "occurrences": tracker.get("occurrences")}
             # The same phrase may come more than once, in other forms.
             numbers: dict[str, Iterator[int]] = {}
-            for phrase in [said, *objects_in(tracker.get("phrases"))]:
-                text = phrase.get("phrase") or ""
+            for phrase in [said, *objects_in(tracker, "phrases")]:
+                text = text_in(phrase, "phrase") or ""
                 count = numbers.setdefault(text, itertools.count())
-                for occurrence in objects_in(phrase.get("occurrences")):
+                for occurrence in objects_in(phrase, "occurrences"):
                     yield {
                         "callId": record["id"],
                         "trackerId": tracker.get("id"),
@@ -207,7 +208,7 @@ class CallOutline(CallTable):
     @override
     def rows(self, record: Record) -> Iterator[Record]:
         for at, section in enumerate(self.listed(record)):
-            for index, item in enumerate(objects_in(section.get("items")) or [{}]):
+            for index, item in enumerate(objects_in(section, "items") or [{}]):
                 yield {
                     "callId": record["id"],
                     "sectionIndex": at,
@@ -232,7 +233,7 @@ class CallHighlights(CallTable):
     @override
     def rows(self, record: Record) -> Iterator[Record]:
         for at, highlight in enumerate(self.listed(record)):
-            for index, item in enumerate(objects_in(highlight.get("items")) or [{}]):
+            for index, item in enumerate(objects_in(highlight, "items") or [{}]):
                 yield {
                     "callId": record["id"],
                     "highlightIndex": at,
@@ -297,9 +298,9 @@ def _domain(address: str | None) -> str | None:
     return domain.lower() if at else None
 
 
-def _context_rows(call_id: str, party_id: str, context: Any) -> Iterator[Record]:
-    for system in objects_in(context):
-        for found in objects_in(system.get("objects")):
+def _context_rows(call_id: str, party_id: str, holder: Record) -> Iterator[Record]:
+    for system in objects_in(holder, "context"):
+        for found in objects_in(system, "objects"):
             yield {
                 "callId": call_id,
                 "partyId": party_id,

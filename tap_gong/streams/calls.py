@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from gong_api.errors import Refused
-from tap_gong.call_source import CallSource, objects_in
+from tap_gong.call_source import CallSource
 from tap_gong.cost import Cost
+from tap_gong.nested import objects_in
 from tap_gong.operations import (
     CALL_CRM_ASSOCIATIONS,
     CALL_OUTCOMES,
@@ -123,7 +124,7 @@ class CallUserAccess(WindowedStream):
 
     @override
     def rows(self, record: Record) -> Iterable[Record]:
-        for user in objects_in(record.get("users")):
+        for user in objects_in(record, "users"):
             yield {"callId": record.get("callId"), **user}
 
 

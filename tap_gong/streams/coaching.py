@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from tap_gong.company_days import PeriodSlices, later, period_start
 from tap_gong.cost import Cost
+from tap_gong.nested import object_in, objects_in
 from tap_gong.operations import COACHING as OPERATION
 from tap_gong.schemas.coaching import COACHING
 from tap_gong.source import Source
@@ -75,8 +76,8 @@ class CoachingSource(Source):
             }
             for page in self.filtered_pages(filters):
                 for row in page.records:
-                    for metrics in row.get("directReportsMetrics") or []:
-                        report_id = (metrics.get("report") or {}).get("id")
+                    for metrics in objects_in(row, "directReportsMetrics"):
+                        report_id = object_in(metrics, "report").get("id")
                         yield {
                             **stamp,
                             "reportId": report_id,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
+from tap_gong.nested import object_in, objects_in
 from tap_gong.operations import CRM_ENTITIES, CRM_ENTITY_SCHEMA, CRM_INTEGRATIONS
 from tap_gong.run import chunks
 from tap_gong.schemas.crm import CRM_ENTITY_SCHEMA as ENTITY_SCHEMA
@@ -58,9 +59,9 @@ class CrmEntitySchemas(GongStream):
         return self.each_part(self._fields)
 
     def _fields(self, part: Part) -> Iterator[Record]:
-        fields = self.answer(part).get(self.operation.records) or {}
-        for kind, declared in fields.items():
-            for row in declared or []:
+        fields = object_in(self.answer(part), self.operation.records)
+        for kind in fields:
+            for row in objects_in(fields, kind):
                 # Gong's example calls the name `name`.
                 name = row.get("uniqueName") or row.get("name")
                 yield {**row, **part.stamp, "objectType": kind, "uniqueName": name}
@@ -99,7 +100,7 @@ class CrmObjects(GongStream):
         return self.each_part(self._objects)
 
     def _objects(self, part: Part) -> Iterator[Record]:
-        objects = self.answer(part).get(self.operation.records) or {}
+        objects = object_in(self.answer(part), self.operation.records)
         for object_id, fields in objects.items():
             if fields is not None:
                 yield {"objectId": object_id, "fields": fields, **part.stamp}

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from gong_api.errors import NotFound
 from tap_gong.cost import Cost
+from tap_gong.nested import objects_in, plain_in
 from tap_gong.operations import FLOW_FOLDERS, FLOW_PROSPECTS, FLOW_STEPS, FLOWS, TASKS
 from tap_gong.run import chunks
 from tap_gong.schemas.engage import FLOW, FLOW_FOLDER, FLOW_PROSPECT, FLOW_STEP, TASK
@@ -60,8 +61,9 @@ class FlowFolders(GongStream):
     def records(self) -> Iterable[Record]:
         seen: set[Any] = set()
         for folder in super().records():
-            if folder.get("id") not in seen:
-                seen.add(folder.get("id"))
+            folder_id = plain_in(folder, "id")
+            if folder_id is None or folder_id not in seen:
+                seen.add(folder_id)
                 yield folder
 
 
@@ -91,7 +93,7 @@ class FlowSteps(GongStream):
     def records(self) -> Iterable[Record]:
         for part in self.parts():
             for flow in self._known(part):
-                for step in flow.get("steps") or []:
+                for step in objects_in(flow, "steps"):
                     yield {
                         **step,
                         "flowId": flow.get("id") or flow.get("flowId"),

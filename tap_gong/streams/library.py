@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from gong_api.client import read_sheet
+from tap_gong.nested import object_in
 from tap_gong.operations import LIBRARY_FOLDER_CONTENT, LIBRARY_FOLDERS
 from tap_gong.read_ahead import Coming
 from tap_gong.schemas.library import FOLDER, FOLDER_CALL
+from tap_gong.shared_lists import with_ids
 from tap_gong.stream import GongStream, Part, UpdatedStream
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class LibraryFolderCalls(GongStream):
 
     @override
     def parts(self) -> Iterable[Part]:
-        return map(_content, self._tap.lists.folders)
+        return map(_content, with_ids(self._tap.lists.folders, "library folder"))
 
     @override
     def records(self) -> Iterable[Record]:
@@ -54,7 +56,7 @@ class LibraryFolderCalls(GongStream):
             if self.run.call_ids and call.get("id") not in self.run.call_ids:
                 continue
             # The same call may be in a folder several times, as different snippets.
-            yield {**call, "fromSec": (call.get("snippet") or {}).get("fromSec")}
+            yield {**call, "fromSec": object_in(call, "snippet").get("fromSec")}
 
 
 def _content(folder: Record) -> Part:
@@ -65,4 +67,5 @@ def _content(folder: Record) -> Part:
 
 def _contents(folders: Sheet) -> Iterator[Coming]:
     for folder in read_sheet(folders).records:
-        yield Coming(LIBRARY_FOLDER_CONTENT, _content(folder).request)
+        if folder.get("id"):
+            yield Coming(LIBRARY_FOLDER_CONTENT, _content(folder).request)

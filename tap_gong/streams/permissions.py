@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from tap_gong.operations import PERMISSION_PROFILE_USERS, PERMISSION_PROFILES
 from tap_gong.schemas.permissions import PERMISSION_PROFILE, PERMISSION_PROFILE_USER
+from tap_gong.shared_lists import with_ids
 from tap_gong.stream import GongStream, Part
 
 if TYPE_CHECKING:
@@ -38,6 +39,6 @@ class PermissionProfileUsers(GongStream):
 
     @override
     def parts(self) -> Iterable[Part]:
-        for profile in self._tap.lists.permission_profiles:
+        for profile in with_ids(self._tap.lists.permission_profiles, "permission profile"):
             profile_id = str(profile["id"])
             yield Part(params={"profileId": profile_id}, stamp={"profileId": profile_id})

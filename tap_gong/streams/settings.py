@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
+from tap_gong.nested import list_in, objects_in
 from tap_gong.operations import BRIEFS, SCORECARDS, TRACKERS
 from tap_gong.schemas.settings import (
     BRIEF,
@@ -48,7 +49,7 @@ class ScorecardQuestions(UpdatedStream):
 
     @override
     def rows(self, row: Record) -> Iterable[Record]:
-        for question in row.get("questions") or []:
+        for question in objects_in(row, "questions"):
             yield {**question, "scorecardId": row.get("scorecardId")}
 
 
@@ -77,8 +78,8 @@ class TrackerKeywords(UpdatedStream):
     @override
     def rows(self, row: Record) -> Iterable[Record]:
         index = 0
-        for language in row.get("languageKeywords") or []:
-            for keyword in language.get("keywords") or []:
+        for language in objects_in(row, "languageKeywords"):
+            for keyword in list_in(language, "keywords"):
                 yield {
                     "trackerId": row.get("trackerId"),
                     "index": index,

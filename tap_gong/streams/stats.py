@@ -10,6 +10,7 @@ from typing_extensions import override
 from tap_gong import operations
 from tap_gong.company_days import PeriodSlices, date_of, later, period_start
 from tap_gong.cost import Cost
+from tap_gong.nested import object_in, objects_in
 from tap_gong.schemas import stats as schemas
 from tap_gong.shared_lists import BEFORE_ALL_CALLS
 from tap_gong.source import Source
@@ -97,7 +98,7 @@ class AnsweredScorecardAnswers(WindowedStream):
 
     @override
     def rows(self, record: Record) -> Iterable[Record]:
-        for answer in record.get("answers") or []:
+        for answer in objects_in(record, "answers"):
             yield {"answeredScorecardId": record.get("answeredScorecardId"), **answer}
 
 
@@ -164,7 +165,8 @@ class AggregateSource(PeriodSource):
 
     @override
     def person_rows(self, row: Record, window: Window, page: Page) -> Iterable[Record]:
-        counters = row.pop("userAggregateActivityStats", None) or {}
+        counters = object_in(row, "userAggregateActivityStats")
+        row.pop("userAggregateActivityStats", None)
         yield {**row, **self.stamp(window, page), **counters}
 
 
@@ -186,7 +188,8 @@ class DayByDaySource(PeriodSource):
 
     @override
     def person_rows(self, row: Record, window: Window, page: Page) -> Iterable[Record]:
-        days = row.pop("userDailyActivityStats", None) or []
+        days = objects_in(row, "userDailyActivityStats")
+        row.pop("userDailyActivityStats", None)
         return [{**row, **day} for day in days]
 
 
@@ -210,7 +213,8 @@ class ByPeriodSource(PeriodSource):
 
     @override
     def person_rows(self, row: Record, window: Window, page: Page) -> Iterable[Record]:
-        periods = row.pop("userAggregateActivity", None) or []
+        periods = objects_in(row, "userAggregateActivity")
+        row.pop("userAggregateActivity", None)
         return [{**row, "period": self.period, **period} for period in periods]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from tap_gong.call_source import objects_in
+from tap_gong.nested import objects_in, plain_in, text_in
 from tap_gong.operations import TRANSCRIPTS
 from tap_gong.schemas.calls import TRANSCRIPT, TRANSCRIPT_SENTENCE, TRANSCRIPT_TEXT
 from tap_gong.transcript_source import TranscriptSource
@@ -58,10 +59,10 @@ class TranscriptSentences(TranscriptStream):
         call_id = record["callId"]
         speakers = self.speakers.get(call_id, {})
         index = 0
-        for at, monologue in enumerate(objects_in(record.get("transcript"))):
-            speaker = monologue.get("speakerId")
+        for at, monologue in enumerate(objects_in(record, "transcript")):
+            speaker = plain_in(monologue, "speakerId")
             name, affiliation = speakers.get(str(speaker), ("", ""))
-            for sentence in objects_in(monologue.get("sentences")):
+            for sentence in objects_in(monologue, "sentences"):
                 yield {
                     "callId": call_id,
                     "index": index,
@@ -88,25 +89,25 @@ class TranscriptTexts(TranscriptStream):
     @override
     def rows(self, record: Record) -> Iterable[Record]:
         speakers = self.speakers.get(record["callId"], {})
-        monologues = objects_in(record.get("transcript"))
-        strangers: dict[str | None, str] = {}
+        monologues = objects_in(record, "transcript")
+        strangers: dict[Any, str] = {}
         label = self._tap.personal_data.label
         paragraphs = []
         for monologue in monologues:
-            sentences = objects_in(monologue.get("sentences"))
-            speaker = monologue.get("speakerId")
+            sentences = objects_in(monologue, "sentences")
+            speaker = plain_in(monologue, "speakerId")
             name, affiliation = speakers.get(str(speaker), ("", ""))
             who = label(name) or strangers.setdefault(speaker, f"Speaker {len(strangers) + 1}")
             side = f" ({affiliation})" if affiliation else ""
             start = clock_time(sentences[0].get("start")) if sentences else None
-            said = " ".join(sentence.get("text") or "" for sentence in sentences)
+            said = " ".join(text_in(sentence, "text") or "" for sentence in sentences)
             paragraphs.append(f"[{start or '--:--:--'}] {who}{side}: {said}")
         yield {"callId": record["callId"], "text": "\n\n".join(paragraphs)}
 
 
-def clock_time(milliseconds: int | None) -> str | None:
-    """Milliseconds as hh:mm:ss."""
-    if milliseconds is None:
+def clock_time(milliseconds: Any) -> str | None:
+    """Milliseconds as hh:mm:ss; None where they are no number."""
+    if not isinstance(milliseconds, (int, Decimal)):
         return None
     minutes, seconds = divmod(int(milliseconds) // 1000, 60)
     hours, minutes = divmod(minutes, 60)

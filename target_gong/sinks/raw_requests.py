@@ -136,7 +136,10 @@ class Requests(GongSink):
     def _content(self, body: dict[str, Any]) -> Callable[[], Content] | None:
         if body.get("files"):
             root = self.config.get("media_root")
-            files = {name: locate(str(path), root) for name, path in body["files"].items()}
+            files = {
+                name: locate(str(path), root, field=f"files.{name}")
+                for name, path in body["files"].items()
+            }
             fields = {name: str(value) for name, value in (body.get("form") or {}).items()}
 
             def form() -> Content:

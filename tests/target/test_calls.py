@@ -305,7 +305,7 @@ def test_no_path_leads_out_of_a_folder(tmp_path, path):
     recording(tmp_path / "b.wav")
     (root / "folder").symlink_to(tmp_path)
     with pytest.raises(BadMedia, match=r"is not below media_root|there is no file"):
-        locate(path, str(root))
+        locate(path, str(root), field="file")
 
 
 @pytest.mark.parametrize(
@@ -326,4 +326,4 @@ def test_no_path_leads_out_of_a_folder(tmp_path, path):
 )
 def test_no_path_leads_out_of_a_remote_folder(path):
     with pytest.raises(BadMedia, match="is not below media_root"):
-        locate(path, "https://host.example/calls")
+        locate(path, "https://host.example/calls", field="file")

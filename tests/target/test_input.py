@@ -341,3 +341,9 @@ def test_unknown_names_inside_are_told_too(sandbox, user, tmp_path, caplog):
     lines = messages("calls", [call(user, "inside", parties=parties)])
     run_target(settings(sandbox, tmp_path), lines)
     assert "Gong has no field for parties[].email; ignored" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_an_instant_that_utc_does_not_have_is_refused(text):
+    with pytest.raises(ValueError, match="must be a date and time"):
+        instant_text(text, None)

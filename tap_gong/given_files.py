@@ -1,0 +1,132 @@
+"""The catalog and the state that a user gives: their form is checked before it is relied on."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from gong_api.errors import SettingsError
+
+
+class _Metadata(msgspec.Struct, rename="kebab"):
+    selected: bool | None = None
+    inclusion: Literal["available", "automatic", "unsupported"] | None = None
+    selected_by_default: bool | None = None
+    forced_replication_method: str | None = None
+    replication_method: str | None = None
+    replication_key: str | None = None
+    table_key_properties: list[str] | None = None
+    view_key_properties: list[str] | None = None
+    valid_replication_keys: list[str] | None = None
+    schema_name: str | None = None
+
+
+class _Place(msgspec.Struct):
+    breadcrumb: list[str]
+    metadata: _Metadata
+
+
+class _Schema(msgspec.Struct):
+    properties: dict[str, dict[str, Any]]
+    type: str | list[str] | None = None
+
+
+class _Stream(msgspec.Struct):
+    tap_stream_id: str
+    schema: _Schema
+    metadata: list[_Place] = []
+    stream: str | None = None
+    key_properties: list[str] | None = None
+    replication_key: str | None = None
+    replication_method: Literal["FULL_TABLE", "INCREMENTAL", "LOG_BASED"] | None = None
+    is_view: bool | None = None
+    database: str | None = None
+    table: str | None = None
+    row_count: int | None = None
+    stream_alias: str | None = None
+
+
+class _Catalog(msgspec.Struct):
+    streams: list[_Stream]
+
+
+def checked_catalog(catalog: Any, what: str) -> dict[str, Any]:
+    """A catalog that has the form of one.
+
+    Args:
+        catalog: as it was read.
+        what: the option and the file, for the message.
+
+    Raises:
+        SettingsError: naming the place in it that is wrong.
+    """
+    try:
+        read = msgspec.convert(catalog, _Catalog)
+    except msgspec.ValidationError as error:
+        msg = f"{what} is no catalog as --discover writes it: {error}"
+        raise SettingsError(msg) from error
+    for entry in read.streams:
+        if entry.stream not in {None, entry.tap_stream_id}:
+            msg = (
+                f"{what}: stream {entry.stream!r} is not the same as tap_stream_id "
+                f"{entry.tap_stream_id!r}; streams are renamed by stream_maps"
+            )
+            raise SettingsError(msg)
+    checked: dict[str, Any] = catalog
+    return checked
+
+
+class _Stretch(msgspec.Struct, rename={"start": "from", "end": "to"}):
+    start: str
+    end: str
+    since: str
+    looked: str
+    calls: int
+    reached: str = ""
+
+
+class _Sweep(msgspec.Struct):
+    started: str
+    reached: str | None = None
+
+
+class _StreamState(msgspec.Struct):
+    """What is no instant; those are checked where they are read, stream by stream."""
+
+    filters: dict[str, Any] | None = None
+    owed: dict[str, list[str]] | None = None
+    owed_windows: list[_Stretch] | None = None
+    missed: list[str] = []
+    sweep: _Sweep | None = None
+    newest_whole_sweep: str | None = None
+    # The SDK's own.
+    replication_key: str | None = None
+    partitions: list[dict[str, Any]] = []
+    progress_markers: dict[str, Any] = {}
+
+
+class _State(msgspec.Struct):
+    bookmarks: dict[str, _StreamState] = {}
+
+
+def checked_state(state: Any, what: str) -> dict[str, Any]:
+    """A state that has the form of one.
+
+    Args:
+        state: as it was read.
+        what: the option, and the file if it is known, for the message.
+
+    Raises:
+        SettingsError: naming the place in it that is wrong.
+    """
+    try:
+        msgspec.convert(state, _State)
+    except msgspec.ValidationError as error:
+        msg = (
+            f'{what} must look like {{"bookmarks": {{"calls": {{…}}, …}}}}, as a run wrote it: '
+            f"{error}"
+        )
+        raise SettingsError(msg) from error
+    checked: dict[str, Any] = state
+    return checked
