@@ -57,7 +57,12 @@ COMMANDS = (
 )
 # What the tap of a reader may write.
 YOURS = (
-    {"type": "SCHEMA", "stream": "custom_action_events", "schema": {}, "key_properties": []},
+    {
+        "type": "SCHEMA",
+        "stream": "custom_action_events",
+        "schema": {"properties": {}},
+        "key_properties": [],
+    },
     {
         "type": "RECORD",
         "stream": "custom_action_events",
