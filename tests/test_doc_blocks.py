@@ -7,6 +7,7 @@ written, in a copy of the project whose Gong is a sandbox.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import re
@@ -40,12 +41,14 @@ from tests.doc_blocks import (
     json_of,
     script,
 )
+from tests.postgres_server import DATABASE, USER, postgres
 from tests.singer_run import run_tap
 from tests.webhook.receiver_run import pem
 
 BIN = Path(sys.executable).parent
 PROJECT = (
     *("gong_api", "gong_sandbox", "gong_webhook", "tap_gong", "target_gong", "docs", "examples"),
+    "plugins",
     *("meltano.yml", "pyproject.toml", "README.md", "LICENSE", "Makefile"),
 )
 COMMANDS = (
@@ -54,7 +57,12 @@ COMMANDS = (
 )
 # What the tap of a reader may write.
 YOURS = (
-    {"type": "SCHEMA", "stream": "custom_action_events", "schema": {}, "key_properties": []},
+    {
+        "type": "SCHEMA",
+        "stream": "custom_action_events",
+        "schema": {"properties": {}},
+        "key_properties": [],
+    },
     {
         "type": "RECORD",
         "stream": "custom_action_events",
@@ -66,6 +74,12 @@ YOURS = (
     },
     {"type": "STATE", "value": {"done": True}},
 )
+POSTGRES = {
+    "TARGET_POSTGRES_HOST": "127.0.0.1",
+    "TARGET_POSTGRES_USER": USER,
+    "TARGET_POSTGRES_PASSWORD": "unasked",
+    "TARGET_POSTGRES_DATABASE": DATABASE,
+}
 ALL = [block for page in PAGES for block in blocks(page)]
 # What the docs query: made of calls and transcripts, and users.
 QUERIED = {
@@ -307,7 +321,12 @@ def fresh(project, gong, target_jsonl):
     "page", [p for p in PAGES if is_run(p)], ids=lambda p: p.relative_to(ROOT).as_posix()
 )
 def test_the_commands_of_a_page_work_as_they_are_written(page, fresh, environment):
-    run_page(script(page), fresh, environment)
+    text = script(page)
+    with contextlib.ExitStack() as stack:
+        if "target-postgres" in text:
+            port = str(stack.enter_context(postgres(timezone="UTC")))
+            environment = {**environment, **POSTGRES, "TARGET_POSTGRES_PORT": port}
+        run_page(text, fresh, environment)
     database = fresh / "output" / "warehouse.duckdb"
     if database.exists():
         answers(page, fresh, database)
