@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +16,7 @@ from gong_api.errors import LimitReached, SettingsError
 from gong_api.limiter import RequestLimiter, store
 from gong_sandbox import Sandbox
 from tests.conftest import NOW, settings
+from tests.servers import redis_server
 from tests.singer_run import run_tap
 
 PER_SECOND = 12
@@ -81,29 +79,8 @@ def test_two_processes_share_a_file(tmp_path):
 @pytest.fixture(scope="module")
 def redis_url():
     """A Redis server of this machine's own."""
-    server = shutil.which("redis-server")
-    if server is None and os.environ.get("CI") and shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (["update", "-qq"], ["install", "-qq", "-y", "redis-server"]):
-            subprocess.run(["apt-get", *command], check=False, capture_output=True, timeout=120)
-        server = shutil.which("redis-server")
-    if server is None:
-        pytest.skip("no redis-server here, and it cannot be installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
-    yield f"redis://127.0.0.1:{port}/0"
-    process.terminate()
-    process.wait()
+    with redis_server() as url:
+        yield url
 
 
 def test_two_processes_share_a_redis_server(redis_url):

@@ -1,0 +1,227 @@
+"""Five companies, four slices each, four workers, one of which is killed: nothing is missing."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pendulum
+import psutil
+import psycopg
+import pytest
+from psycopg import sql
+
+from tap_gong.streams import STREAMS
+from tests.fleet.company import Company
+from tests.fleet.orchestrator import ROOT, Airflow
+from tests.servers import postgres_server, redis_server
+from tests.singer_run import run_tap
+from tests.test_meltano import PROJECT
+
+pytestmark = pytest.mark.fleet
+
+BIN = Path(sys.executable).parent
+AIRFLOW = Path(os.environ.get("FLEET_AIRFLOW", ROOT / ".venv-fleet" / "bin"))
+WORKERS = 4
+SLICES = 4
+# Small pages make many requests of few calls: what is proven here is about requests.
+PAGE = 5
+# The first company sets the pace: the others together keep three workers busy for less.
+SIZES = {"acme": 2400, "globex": 700, "hooli": 700, "initech": 700, "umbrella": 700}
+STREAMS_READ = {stream.name for stream in STREAMS if stream.selected_by_default}
+
+
+@pytest.fixture(scope="module")
+def companies():
+    """The sandboxes, by name. Their clocks stand still."""
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    served = {
+        name: Company(name, now=now, calls=calls, days=500, seed=seed, page_size=PAGE)
+        for seed, (name, calls) in enumerate(SIZES.items(), start=21)
+    }
+    yield served
+    for company in served.values():
+        company.stop()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A Meltano project with its plugins installed, as an image of workers has it."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in PROJECT:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    for plugin in (["extractor", "tap-gong"], ["loader", "target-postgres"]):
+        meltano(folder, "install", *plugin)
+    return folder
+
+
+def meltano(project, *arguments, **env):
+    done = subprocess.run(
+        [BIN / "meltano", "--environment=prod", *arguments],
+        cwd=project,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with postgres_server("airflow", "meltano", "warehouse") as port:
+        yield f"postgresql://fleet@127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def alerts():
+    """A webhook, and what it was told."""
+    told = []
+
+    class Webhook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            told.append(json.loads(body)["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    told_at = f"http://127.0.0.1:{server.server_address[1]}/"
+    yield told_at, told
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory, companies, project, postgres, alerts):
+    if not (AIRFLOW / "airflow").exists():
+        pytest.skip(f"no Airflow in {AIRFLOW}; `make test-fleet` installs it")
+    # The tables of Meltano's own are made once, before several make them at the same time.
+    database = f"{postgres}/meltano"
+    meltano(project, "state", "list", MELTANO_DATABASE_URI=database.replace("://", "+psycopg://"))
+    with redis_server() as redis:
+        env = {
+            "GONG_MELTANO": str(BIN / "meltano"),
+            "GONG_PROJECT": str(project),
+            "GONG_RETRY_SECONDS": "5",
+            "AIRFLOW_CONN_GONG_STATE": database,
+            "AIRFLOW_CONN_GONG_WAREHOUSE": f"{postgres}/warehouse",
+            "AIRFLOW_CONN_GONG_QUOTA": redis,
+            "AIRFLOW_CONN_GONG_ALERTS": json.dumps({"conn_type": "http", "host": alerts[0]}),
+        }
+        for name, company in companies.items():
+            env[f"AIRFLOW_CONN_GONG_{name.upper()}"] = json.dumps(
+                {
+                    "conn_type": "http",
+                    "host": company.settings["api_url"],
+                    "login": company.settings["access_key"],
+                    "password": company.settings["access_key_secret"],
+                    "extra": {"requests_per_second": "3"},
+                }
+            )
+        settings = {
+            name: {"slices": SLICES, "slots": 2, "schedule": None, "priority": calls}
+            for name, calls in SIZES.items()
+        }
+        with Airflow(
+            AIRFLOW,
+            tmp_path_factory.mktemp("airflow"),
+            database=f"{postgres}/airflow",
+            workers=WORKERS,
+            companies=settings,
+            env=env,
+        ) as running:
+            yield running
+
+
+def reader_of(scheduler, company):
+    """The worker that reads a slice of a company, with its children; None when there is none."""
+    for worker in psutil.Process(scheduler).children():
+        family = worker.children(recursive=True)
+        for process in family:
+            try:
+                environ = process.environ() if "tap-gong" in " ".join(process.cmdline()) else {}
+            except psutil.Error:
+                continue
+            is_slice = "TAP_GONG__SELECT_FILTER" in environ
+            if is_slice and environ["TAP_GONG_API_URL"] == company.settings["api_url"]:
+                return [worker, *family]
+    return None
+
+
+def kill_one(scheduler, company, *, seconds):
+    """Kill a worker that reads a slice of a company, as when its machine fails."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        family = reader_of(scheduler, company)
+        if family:
+            for process in family:
+                process.kill()
+            return
+        time.sleep(0.2)
+    msg = f"no worker reads {company.name}"
+    raise TimeoutError(msg)
+
+
+@pytest.fixture(scope="module")
+def backfill(airflow, companies):
+    """All companies read; of each its run, and the requests that came by then."""
+    airflow.run("dags", "trigger", "gong_all_companies")
+    first = companies["acme"]
+    while len(first.arrivals()) < 150:
+        time.sleep(0.5)
+    kill_one(airflow.scheduler, first, seconds=60)
+    runs = airflow.wait_for_runs(len(SIZES), seconds=1500)
+    arrivals = {name: company.arrivals() for name, company in companies.items()}
+    return {name.removeprefix("gong_"): run for name, *run in runs}, arrivals
+
+
+def test_all_is_read_though_a_worker_was_killed(airflow, backfill):
+    runs, _ = backfill
+    assert {name: state for name, (state, *_) in runs.items()} == dict.fromkeys(SIZES, "success")
+    tasks = airflow.tasks()
+    tries = [tried for dag, task, _, _, tried, *_ in tasks if (dag, task) == ("gong_acme", "read")]
+    assert len(tries) == SLICES
+    assert max(tries) == 2
+
+
+def test_each_company_keeps_within_its_quota(backfill):
+    _, arrivals = backfill
+    for name, came in arrivals.items():
+        assert not any(refused for _, refused in came), name
+        times = [at for at, _ in came]
+        # Four in any second would be one too many.
+        assert min(b - a for a, b in zip(times, times[3:], strict=False)) >= 1, name
+
+
+def test_it_takes_little_longer_than_the_slowest_company_must(backfill, record_property):
+    runs, arrivals = backfill
+    floors = {name: len(came) / 3 for name, came in arrivals.items()}
+    slowest = max(floors, key=lambda name: floors[name])
+    began = min(queued for _, queued, _ in runs.values())
+    took = (max(ended for _, _, ended in runs.values()) - began).total_seconds()
+    ratio = took / floors[slowest]
+    told = (
+        f"{took:.0f} s from the first run's beginning to the last one's end; {slowest} alone: "
+        f"{floors[slowest]:.0f} s at 3 requests a second ({3 * floors[slowest]:.0f} requests); "
+        f"ratio {ratio:.2f}; load {os.getloadavg()[1]:.1f} on {os.cpu_count()} cores"
+    )
+    print(told)
+    record_property("took", told)
+    assert ratio <= 1.25, told
