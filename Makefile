@@ -1,5 +1,6 @@
 # make demo   a made-up Gong company in DuckDB and CSV, no credentials needed
 # make test   everything that proves the rest: linter, types, tests
+# make test-fleet   many companies, many workers: Airflow, Postgres and Redis for real
 # make bench  what it costs, as ratios, into docs/performance.md
 
 # The first Python that runs and is new enough; name another with `make PYTHON=... test`.
@@ -11,10 +12,14 @@ PYTHON ?= $(call find_python,python3 python python3.14 python3.13 python3.12 pyt
 DEMO_PYTHON ?= $(call find_python,python3 python python3.13 python3.12 python3.11 python3.10,\
 	(3, 10) <= sys.version_info < (3, 14))
 
+# What Airflow is known to work with comes from its own list, where that can be had.
+AIRFLOW := 3.3.2
+AIRFLOW_LISTS := https://raw.githubusercontent.com/apache/airflow/constraints-$(AIRFLOW)
+
 BIN := .venv/bin
 DEMO_BIN := .venv-demo/bin
 
-.PHONY: demo test test-slow lint docs bench clean
+.PHONY: demo test test-slow test-fleet lint docs bench clean
 
 demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
@@ -24,6 +29,10 @@ test: lint
 
 test-slow: .venv/installed
 	$(BIN)/pytest -m slow
+
+test-fleet: .venv/installed .venv-fleet/installed
+	$(BIN)/python -m pip install --quiet --quiet --group fleet
+	$(BIN)/pytest -m fleet -s
 
 lint: .venv/installed
 	$(BIN)/ruff check
@@ -38,7 +47,7 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-demo .meltano .gong output dist build
+	rm -rf .venv .venv-demo .venv-fleet .meltano .gong output dist build
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 .venv/installed: pyproject.toml
@@ -56,4 +65,13 @@ clean:
 	$(DEMO_BIN)/python -m pip install --quiet --quiet --editable . --group demo
 	# Meltano installs an editable plugin once; what it depends on may have changed.
 	rm -rf .meltano/extractors .meltano/loaders/target-gong
+	@touch $@
+
+# Airflow's dependencies and ours do not go together.
+.venv-fleet/installed: Makefile
+	$(PYTHON) -m venv .venv-fleet
+	version=$$(.venv-fleet/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	set -- install --quiet --quiet "apache-airflow[postgres]==$(AIRFLOW)" psycopg2-binary; \
+	.venv-fleet/bin/pip "$$@" --constraint $(AIRFLOW_LISTS)/constraints-$$version.txt \
+	|| .venv-fleet/bin/pip "$$@"
 	@touch $@

@@ -89,7 +89,7 @@ def lists() -> int:
 def main() -> None:
     """Measure and write."""
     measured = {
-        "history": [counts(1_000), counts(20_000), counts(200_000)],
+        "history": [counts(1_000), counts(20_000), counts(100_000)],
         "content": size(1_000),
         "requests_of_lists": lists(),
     }

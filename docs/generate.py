@@ -12,6 +12,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import scale
+
 from tap_gong.streams import STREAMS
 from tap_gong.tap import TapGong
 from target_gong.sinks import SINKS
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from tap_gong.stream import GongStream
 
 ROOT = Path(__file__).parent.parent
-FILES = ("README.md", "docs/streams.md", "docs/writing.md", "meltano.yml")
+FILES = ("README.md", "docs/scale.md", "docs/streams.md", "docs/writing.md", "meltano.yml")
 _BLOCK = re.compile(
     r"^(?P<begin>[^\n]*\[begin (?P<name>\w+)\][^\n]*\n)"
     r"(?P<body>.*?)"
@@ -46,6 +48,9 @@ def generated(text: str) -> str:
         "meltano_target_settings": meltano_settings(TargetGong),
         "meltano_select": meltano_select(tables=False),
         "meltano_select_tables": meltano_select(tables=True),
+        "scale_fleets": scale.fleets_table(),
+        "scale_cadence": scale.cadence_table(),
+        "scale_workers": scale.workers_table(),
     }
     return _BLOCK.sub(lambda m: m["begin"] + blocks[m["name"]] + m["end"], text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -113,7 +114,8 @@ def postgres_server(*databases):
             )
             yield port
         finally:
-            process.terminate()
+            # An interrupt ends it at once; else it would wait for its clients.
+            process.send_signal(signal.SIGINT)
             process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

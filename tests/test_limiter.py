@@ -111,6 +111,49 @@ def test_a_process_that_dies_at_its_turn_holds_nobody_up(tmp_path, request, kind
     assert time.monotonic() - began < 6
 
 
+HOLDS = """
+import sys, time
+from gong_api.limiter import store
+with store(sys.argv[1], "us").locked():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_process_that_dies_while_it_takes_its_turn_holds_nobody_up_for_long(
+    tmp_path, request, kind
+):
+    setting = (
+        f"sqlite:///{tmp_path}/quota.db"
+        if kind == "sqlite"
+        else request.getfixturevalue("redis_url")
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, setting], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    holder.kill()
+    holder.communicate()
+    limiter = RequestLimiter(
+        per_second=PER_SECOND, budget=0, clock=SystemClock(), store=store(setting, "us")
+    )
+    began = time.monotonic()
+    limiter.take()
+    # The lock on a Redis server falls open after five seconds, that of a file at once.
+    assert time.monotonic() - began < 7
+
+
+@pytest.mark.slow
+def test_a_process_that_was_held_up_while_it_took_its_turn_goes_on(redis_url):
+    """A machine may sleep: others have gone ahead, and nothing is wrong."""
+    with store(redis_url, "us").locked():
+        time.sleep(5.2)
+
+
 class Noon(SystemClock):
     """A clock that stands still until it is told otherwise."""
 

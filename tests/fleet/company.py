@@ -1,7 +1,8 @@
 """A sandbox in a process of its own, which counts what arrives.
 
 Run as `python -m tests.fleet.company JSON`, with the arguments of `Sandbox`. Commands are words on
-its standard input, answers lines of JSON: `arrivals`, `lift` (the quota), `forget SCOPE`.
+its standard input, answers lines of JSON: `arrivals`, `lift` (the quota), `forget SCOPE`, `shut`,
+`open`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from datetime import datetime
 
 from gong_sandbox import Sandbox
+from gong_sandbox.api.faults import Faults
 from gong_sandbox.api.limits import Quota
 from tests.conftest import settings
 
@@ -60,6 +62,14 @@ class Company:
         """The credentials lose a scope."""
         self._ask(f"forget {scope}")
 
+    def shut(self):
+        """Every fifth request is told to come back in some hours."""
+        self._ask("shut")
+
+    def open(self):
+        """That is over."""
+        self._ask("open")
+
     def stop(self):
         """End the process."""
         self._process.communicate()
@@ -88,6 +98,8 @@ def main():
                 sandbox.site.quota = Quota(0, 0)
             elif command == "forget":
                 sandbox.site.without_scopes = frozenset(arguments)
+            elif command in {"shut", "open"}:
+                sandbox.site.faults = Faults(("429-hours:5",) if command == "shut" else ())
             print(json.dumps(quota.arrivals if command == "arrivals" else None), flush=True)
 
 

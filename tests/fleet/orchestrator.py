@@ -17,6 +17,8 @@ from tests.servers import free_port, listens, wait_until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "airflow"
+# Seconds that its services may take to come up on a busy machine.
+START = 600
 SERVICES = (["api-server", "--workers", "1"], ["scheduler"], ["dag-processor"])
 
 
@@ -63,7 +65,7 @@ class Airflow:
             "GONG_COMPANIES": str(home / "companies.json"),
             **env,
         }
-        self._services = {}
+        self._services: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self):
         self.run("db", "migrate")
@@ -73,31 +75,42 @@ class Airflow:
             command = [sys.executable, EXAMPLE / "pools.py", companies]
             subprocess.run(command, stdout=file, check=True)
         self.run("pools", "import", pools)
-        for arguments in SERVICES:
-            log = (self._home / f"{arguments[0]}.log").open("w")
-            command = [self._programs / "airflow", *arguments]
-            self._services[arguments[0]] = subprocess.Popen(
-                command, env=self.env, stdout=log, stderr=log, cwd=self._home
-            )
-        api = self._services["api-server"]
-        wait_until(lambda: listens(self._api), seconds=120, process=api)
-        names = {f"gong_{name}" for name in json.loads(companies.read_text())}
-        parsed = self._services["dag-processor"]
-        wait_until(
-            lambda: names <= {row[0] for row in self.query("select dag_id from dag")},
-            seconds=120,
-            process=parsed,
-        )
+        with contextlib.ExitStack() as stack:
+            for arguments in SERVICES:
+                self._services[arguments[0]] = stack.enter_context(self._service(arguments))
+            names = {f"gong_{name}" for name in json.loads(companies.read_text())}
+            for is_ready, needed in (
+                (lambda: listens(self._api), "api-server"),
+                (lambda: names <= self._known(), "dag-processor"),
+            ):
+                wait_until(is_ready, seconds=START, process=self._services[needed])
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *_):
-        for process in self._services.values():
-            process.terminate()
-        for process in self._services.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(60)
-            process.kill()
-            process.wait()
+    def __exit__(self, *error):
+        self._stack.close()
+
+    @contextlib.contextmanager
+    def _service(self, arguments):
+        with (self._home / f"{arguments[0]}.log").open("w") as log:
+            process = subprocess.Popen(
+                [self._programs / "airflow", *arguments],
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                cwd=self._home,
+            )
+            try:
+                yield process
+            finally:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(30)
+                process.kill()
+                process.wait()
+
+    def _known(self):
+        return {row[0] for row in self.query("select dag_id from dag")}
 
     @property
     def scheduler(self):
@@ -124,6 +137,10 @@ class Airflow:
             "where dag_id <> 'gong_all_companies' order by queued_at"
         )
 
+    def trigger(self, dag):
+        """Start a run of a DAG."""
+        self.run("dags", "trigger", dag)
+
     def wait_for_runs(self, number, *, seconds):
         """Until so many runs of companies' DAGs have ended.
 
@@ -145,3 +162,7 @@ class Airflow:
             "select dag_id, task_id, map_index, state, try_number, start_date, end_date "
             "from task_instance order by start_date"
         )
+
+    def reschedules(self):
+        """How often tasks were put off without using up a try."""
+        return self.query("select count(*) from task_reschedule")[0][0]

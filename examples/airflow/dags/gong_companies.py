@@ -325,14 +325,14 @@ def company_dag(company: str, settings: Mapping[str, Any]) -> DAG:
 
     Args:
         company: its name in Airflow and Meltano: letters, digits, underscores.
-        settings: `slices` (how many parts its history is read in), `schedule`, and `priority`: a
-            higher one goes first where workers are few.
+        settings: `slices` (how many parts its history is read in), `schedule`, `retries`, and
+            `priority`: a higher one goes first where workers are few.
     """
     defaults = {
         "pool": f"gong_{company}",
         "priority_weight": settings.get("priority", 1),
         "weight_rule": "absolute",
-        "retries": 5,
+        "retries": settings.get("retries", 5),
         "retry_delay": RETRY_AFTER,
         "on_failure_callback": on_failure,
     }
