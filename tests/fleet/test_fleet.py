@@ -25,7 +25,7 @@ from tests.fleet.company import Company
 from tests.fleet.orchestrator import ROOT, Airflow
 from tests.servers import postgres_server, redis_server
 from tests.singer_run import run_tap
-from tests.test_meltano import PROJECT
+from tests.test_meltano import PROJECT, STREAM_MAPS
 
 pytestmark = pytest.mark.fleet
 
@@ -37,6 +37,8 @@ SLICES = 4
 PAGE = 5
 # The first company sets the pace: the others together keep three workers busy for less.
 SIZES = {"acme": 2400, "globex": 700, "hooli": 700, "initech": 700, "umbrella": 700}
+# Requests of the first company after which a worker dies that reads it.
+KILL_AFTER = 150
 STREAMS_READ = {stream.name for stream in STREAMS if stream.selected_by_default}
 
 
@@ -84,7 +86,7 @@ def meltano(project, *arguments, **env):
 @pytest.fixture(scope="module")
 def postgres():
     with postgres_server("airflow", "meltano", "warehouse") as port:
-        yield f"postgresql://fleet@127.0.0.1:{port}"
+        yield f"postgresql://fleet:fleet@127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +136,8 @@ def airflow(tmp_path_factory, companies, project, postgres, alerts):
                     "host": company.settings["api_url"],
                     "login": company.settings["access_key"],
                     "password": company.settings["access_key_secret"],
-                    "extra": {"requests_per_second": "3"},
+                    # Where CPU is short requests leave late: so much that a fourth came in a second.
+                    "extra": {"requests_per_second": "2.8"},
                 }
             )
         settings = {
@@ -186,7 +189,7 @@ def backfill(airflow, companies):
     """All companies read; of each its run, and the requests that came by then."""
     airflow.trigger("gong_all_companies")
     first = companies["acme"]
-    while len(first.arrivals()) < 150:
+    while len(first.arrivals()) < KILL_AFTER:
         time.sleep(0.5)
     kill_one(airflow.scheduler, first, seconds=60)
     runs = airflow.wait_for_runs(len(SIZES), seconds=1500)
@@ -232,8 +235,11 @@ def test_all_tables_are_whole(companies, backfill, postgres):
         company.lift()
         expected = run_tap(company.settings, streams=STREAMS_READ).records
         assert len(expected["calls"]) == SIZES[name]
+        for stream, replaced in STREAM_MAPS.items():
+            for row in expected[stream]:
+                row.update({field: row[field] or "-" for field in replaced})
         for stream, records in expected.items():
-            key = [plain(field) for field in keys[stream]]
+            key = [plain(field) for field in keys[stream]]  # type: ignore[attr-defined]
             rows = {
                 tuple(row[part] for part in key): row for row in rows_of(postgres, name, stream)
             }

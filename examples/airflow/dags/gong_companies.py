@@ -121,9 +121,9 @@ class MeltanoFailed(RuntimeError):
         exit_codes: of the plugins that failed, by their kind: `extractors`, `loaders`.
     """
 
-    def __init__(self, exit_code: int, exit_codes: Mapping[str, int], last: str) -> None:
+    def __init__(self, exit_code: int, exit_codes: Mapping[str, int], said: str) -> None:
         codes = ", ".join(f"{kind} {code}" for kind, code in exit_codes.items())
-        super().__init__(f"meltano ended with {exit_code} ({codes or 'no plugin failed'}): {last}")
+        super().__init__(f"meltano ended with {exit_code} ({codes or 'no plugin failed'}): {said}")
         self.exit_codes = dict(exit_codes)
 
 
@@ -147,15 +147,15 @@ def meltano(*arguments: str, env: Mapping[str, str]) -> str:
             text=True,
         )
         exit_codes: dict[str, int] = {}
-        last = ""
+        # The last line of each plugin, and of Meltano itself.
+        last: dict[str, str] = {}
         try:
             for line in process.stderr or ():
                 entry = _entry(line)
                 exit_codes.update(entry.get("exit_codes") or {})
                 text = str(entry.get("event", line)).strip()
                 logger.info("%s", text)
-                if str(entry.get("level", "")) in {"error", "critical"}:
-                    last = text
+                last[entry.get("string_id", "meltano")] = text
         except BaseException:
             # Airflow stops the task: the tap ends with what it has read on its way.
             process.terminate()
@@ -163,7 +163,10 @@ def meltano(*arguments: str, env: Mapping[str, str]) -> str:
         finally:
             process.wait()
         if process.returncode:
-            raise MeltanoFailed(process.returncode, exit_codes, last)
+            plugins = {"extractors": "tap-gong", "loaders": LOADER}
+            failed = [plugins.get(kind, kind) for kind in exit_codes] or ["meltano"]
+            said = "; ".join(f"{name}: {last.get(name, 'no word')}" for name in failed)
+            raise MeltanoFailed(process.returncode, exit_codes, said)
         printed.seek(0)
         return printed.read()
 
