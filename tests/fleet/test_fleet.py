@@ -136,7 +136,7 @@ def airflow(tmp_path_factory, companies, project, postgres, alerts):
                     "host": company.settings["api_url"],
                     "login": company.settings["access_key"],
                     "password": company.settings["access_key_secret"],
-                    # Where CPU is short requests leave late: so much that a fourth came in a second.
+                    # Where CPU is short, requests leave late: three may then come too close to a fourth.
                     "extra": {"requests_per_second": "2.8"},
                 }
             )
