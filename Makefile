@@ -1,6 +1,8 @@
 # make demo   a made-up Gong company in DuckDB and CSV, no credentials needed
 # make test   everything that proves the rest: linter, types, tests
 # make test-fleet   many companies, many workers: Airflow, Postgres and Redis for real
+# make audit  known weaknesses of packages (asks an advisory service), and secrets in files
+# make pictures  the pictures in the README
 # make bench  what it costs, as ratios, into docs/performance.md
 
 # The first Python that runs and is new enough; name another with `make PYTHON=... test`.
@@ -19,7 +21,7 @@ AIRFLOW_LISTS := https://raw.githubusercontent.com/apache/airflow/constraints-$(
 BIN := .venv/bin
 DEMO_BIN := .venv-demo/bin
 
-.PHONY: demo test test-slow test-fleet lint docs bench clean
+.PHONY: demo test test-slow test-fleet lint docs reliability pictures bench audit audit-packages audit-secrets clean
 
 demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
@@ -28,6 +30,7 @@ test: lint
 	$(BIN)/pytest -n auto
 
 test-slow: .venv/installed
+	$(BIN)/python -m pip install --quiet --quiet --group browser
 	$(BIN)/pytest -m slow
 
 test-fleet: .venv/installed .venv-fleet/installed
@@ -42,9 +45,29 @@ lint: .venv/installed
 docs: .venv/installed
 	$(BIN)/python docs/generate.py
 
+reliability: .venv/installed
+	$(BIN)/pytest -m "proves and not slow" --write-reliability
+
+pictures: .venv/installed .venv-demo/installed
+	$(BIN)/python -m pip install --quiet --quiet --group browser
+	$(BIN)/python docs/pictures.py
+
 bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --quiet --group bench
 	$(BIN)/python -m benchmarks
+
+audit: audit-packages audit-secrets
+
+audit-packages: .venv/installed
+	$(BIN)/python -m pip install --quiet --quiet --group audit
+	$(BIN)/pip-audit --skip-editable
+
+# What tests have in place of secrets.
+NO_SECRETS := ^(sandbox|secret|secret-1|wrong-secret|HUSH2281|pw|pass|proxy-pass)$$
+
+audit-secrets: .venv/installed
+	$(BIN)/python -m pip install --quiet --quiet --group audit
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-secrets '$(NO_SECRETS)'
 
 clean:
 	rm -rf .venv .venv-demo .venv-fleet .meltano .gong output dist build

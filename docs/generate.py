@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import scale
 
+from tap_gong.personal_data import marked_fields
+from tap_gong.schemas.types import FREE, HARMLESS, PERSONAL
 from tap_gong.streams import STREAMS
 from tap_gong.tap import TapGong
 from target_gong.sinks import SINKS
@@ -27,7 +29,14 @@ if TYPE_CHECKING:
     from tap_gong.stream import GongStream
 
 ROOT = Path(__file__).parent.parent
-FILES = ("README.md", "docs/scale.md", "docs/streams.md", "docs/writing.md", "meltano.yml")
+FILES = (
+    "README.md",
+    "docs/scale.md",
+    "docs/streams.md",
+    "docs/writing.md",
+    "docs/personal-data.md",
+    "meltano.yml",
+)
 _BLOCK = re.compile(
     r"^(?P<begin>[^\n]*\[begin (?P<name>\w+)\][^\n]*\n)"
     r"(?P<body>.*?)"
@@ -46,6 +55,7 @@ def generated(text: str) -> str:
         "target_streams": target_streams_table(),
         "meltano_settings": meltano_settings(TapGong),
         "meltano_target_settings": meltano_settings(TargetGong),
+        "personal_fields": personal_fields(),
         "meltano_select": meltano_select(tables=False),
         "meltano_select_tables": meltano_select(tables=True),
         "scale_fleets": scale.fleets_table(),
@@ -69,9 +79,31 @@ def streams_table(*, core: bool) -> str:
                 str(stream.operation),
                 ", ".join(f"`{key}`" for key in stream.primary_keys),  # type: ignore[attr-defined]
                 stream.incremental or "",
-                f"`{stream.operation.scope}`",
+                f"`{stream.operation.scope}`" if stream.operation.scope else "",
             )
         )
+    return _markdown(rows)
+
+
+def personal_fields() -> str:
+    """Markdown: of each stream, which fields are personal, by their own or by a rule, or free text.
+
+    Keys are bold: they are hashed where others are dropped.
+    """
+    rows: list[tuple[str, ...]] = [
+        ("stream", "personal", "decided value by value", "free text, kept")
+    ]
+    for stream in STREAMS:
+        schema: dict[str, Any] = stream.schema  # type: ignore[assignment]
+        keys = {(key,) for key in stream.primary_keys}  # type: ignore[attr-defined]
+        found: dict[str, list[str]] = {"personal": [], "rule": [], FREE: []}
+        for path, mark in marked_fields(schema):
+            column = "personal" if mark in PERSONAL else FREE if mark == FREE else "rule"
+            name = f"`{'.'.join(path)}`"
+            if mark != HARMLESS:
+                found[column].append(f"**{name}**" if path in keys else name)
+        if any(found.values()):
+            rows.append((f"`{stream.name}`", *(", ".join(names) for names in found.values())))
     return _markdown(rows)
 
 

@@ -1,12 +1,14 @@
 """The main job, with no credentials: `make demo`.
 
 A made-up Gong company goes through `tap-gong` into DuckDB and CSV by `meltano run`, twice, to show
-how little a second run asks for; then one question is answered in SQL. Then calls of a phone
-system go from a CSV file through `target-gong` into a Gong, and come back from there.
+how little a second run asks for; then one question is answered in SQL, and others by the charts of
+a report. Then calls of a phone system go from a CSV file through `target-gong` into a Gong, and
+come back from there. `--picture PATH` also writes what was printed to an SVG.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
@@ -17,9 +19,11 @@ import subprocess
 import sys
 import time
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 
 import duckdb
+from report import write_report
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +31,7 @@ ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "output"
 WAREHOUSE = OUTPUT / "warehouse.duckdb"
 CSV = OUTPUT / "csv"
+REPORT = OUTPUT / "report.html"
 # A ledger belongs to one Gong, and the one that the demo writes to ends with it.
 LEDGER = OUTPUT / "demo-ledger.db"
 # What comes back from there is no part of the company that was loaded before.
@@ -36,11 +41,25 @@ MELTANO = BIN / "meltano"
 
 QUESTION = "Which competitors come up on the calls of which open opportunities?"
 # Tables need room; a log file has no width of its own.
-console = Console(width=None if sys.stdout.isatty() else 120)
+console = Console(width=None if sys.stdout.isatty() else 120, record=True)
+# In a picture, fonts would be fetched from elsewhere.
+FONT_FACES = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 
 
 def main() -> int:
     """Run the demo; the exit code of the first step that fails, else 0."""
+    options = argparse.ArgumentParser(description="The main job, with no credentials.")
+    options.add_argument("--picture", type=Path, help="also write what is printed to this SVG")
+    picture = options.parse_args().picture
+    status = demonstrate()
+    if picture and not status:
+        drawn = console.export_svg(title="make demo", unique_id="demo")
+        picture.write_text(FONT_FACES.sub("", drawn), encoding="utf-8")
+    return status
+
+
+def demonstrate() -> int:
+    """All steps; the exit code of the first that fails, else 0."""
     clear()
     steps = (
         ("Calls, transcripts and the rest into DuckDB", "tap-gong", "target-duckdb"),
@@ -55,11 +74,13 @@ def main() -> int:
         console.print("[red]The tables and the files do not hold the same rows.")
         return 1
     answer_the_question()
+    write_report(WAREHOUSE, REPORT)
     if not write_back():
         return 1
     console.print(
         f"\nIt is all in [bold]{WAREHOUSE.relative_to(ROOT)}[/] and [bold]"
-        f"{CSV.relative_to(ROOT)}/[/]. With your own Gong: see README.md.\n"
+        f"{CSV.relative_to(ROOT)}/[/], with charts in [bold]{REPORT.relative_to(ROOT)}[/]"
+        " (open it in a browser). With your own Gong: see README.md.\n"
     )
     return 0
 
@@ -67,6 +88,7 @@ def main() -> int:
 def clear() -> None:
     """Begin anew: what an earlier demo left would make this one incremental."""
     WAREHOUSE.unlink(missing_ok=True)
+    REPORT.unlink(missing_ok=True)
     for path in OUTPUT.glob(f"{LEDGER.name}*"):
         path.unlink()
     shutil.rmtree(CSV, ignore_errors=True)
@@ -154,10 +176,12 @@ def show_what_was_loaded() -> bool:
     """Rows of each table, and of each file as a CSV parser reads them; whether they agree."""
     whole = True
     csv.field_size_limit(2**31 - 1)
-    table = Table(title="What was loaded", title_justify="left")
-    table.add_column("table")
-    table.add_column("rows in DuckDB", justify="right")
-    table.add_column("rows in CSV", justify="right")
+    table = Table(title="What was loaded, in rows", title_justify="left")
+    for _ in range(2):
+        table.add_column("table")
+        table.add_column("in DuckDB", justify="right")
+        table.add_column("in CSV", justify="right")
+    cells = []
     with duckdb.connect(str(WAREHOUSE), read_only=True) as warehouse:
         names = warehouse.sql(
             "select table_name from information_schema.tables"
@@ -167,7 +191,10 @@ def show_what_was_loaded() -> bool:
             (rows,) = warehouse.sql(f'select count(*) from gong."{name}"').fetchall()[0]
             exported = rows_in(CSV / f"{name}.csv")
             whole = whole and rows == exported
-            table.add_row(name, f"{rows:,}", f"{exported:,}")
+            cells.append((name, f"{rows:,}", f"{exported:,}"))
+    half = (len(cells) + 1) // 2
+    for left, right in zip_longest(cells[:half], cells[half:], fillvalue=()):
+        table.add_row(*left, *right)
     console.print(table)
     return whole
 

@@ -1,5 +1,16 @@
 """What tap and target share: the one way to talk to Gong."""
 
-from importlib.metadata import version
+__version__: str
 
-__version__ = version("gong-singer")
+
+def __getattr__(name: str) -> str:
+    """The version, looked up when it is asked for.
+
+    A command imports this package first, and takes over the signals next.
+    """
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("gong-singer")
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

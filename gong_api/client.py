@@ -18,7 +18,18 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from gong_api.auth import OAuth
-from gong_api.errors import BadCredentials, MissingList, NotSent, Unreachable, refusal
+from gong_api.errors import (
+    HTML,
+    BadCredentials,
+    MissingList,
+    NotSent,
+    SettingsError,
+    Unreachable,
+    breaks_off,
+    media_type,
+    refusal,
+)
+from gong_api.hosts import StayingSession, redirected, unusable_certificates
 from gong_api.operation import Page, Sheet
 from gong_api.retries import (
     Transient,
@@ -64,6 +75,15 @@ class Content:
     kind: str
 
 
+def _without_queries(record: logging.LogRecord) -> bool:
+    """Cut queries, which may hold an e-mail address, from what urllib3 tells of requests."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args
+        )
+    return True
+
+
 class RepeatedPage(Unreachable):
     """Gong answered with a page that was just read: an endless loop."""
 
@@ -81,6 +101,7 @@ class GongClient:
         user_agent: how we introduce ourselves.
         follows_token: use the host that an OAuth token answer names instead of `base_url`.
         connections: how many threads may send at once.
+        hides_persons: errors tell Gong's words without e-mail addresses and phone numbers.
     """
 
     def __init__(
@@ -95,6 +116,7 @@ class GongClient:
         user_agent: str,
         follows_token: bool = False,
         connections: int = 1,
+        hides_persons: bool = False,
     ) -> None:
         self._follows_token = follows_token
         self.base_url = base_url
@@ -102,13 +124,16 @@ class GongClient:
         self.retries = retries
         self.clock = clock
         self._auth = auth
+        # Adding it again changes nothing.
+        logging.getLogger("urllib3.connectionpool").addFilter(_without_queries)
         self._timeout = timeout
-        self._session = requests.Session()
+        self._session = StayingSession()
         self._session.mount(base_url, HTTPAdapter(pool_maxsize=connections))
         self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
         # Credentials come from the settings alone, never from ~/.netrc.
         self._session.auth = auth
         self._met = False
+        self._hides_persons = hides_persons
 
     def request(
         self,
@@ -155,12 +180,12 @@ class GongClient:
         auth = self._auth
         if not isinstance(auth, OAuth):
             return self.retries.call(attempt, repeatable=repeatable)
-        token = auth.access_token
         try:
             return self.retries.call(attempt, repeatable=repeatable)
         except BadCredentials:
             # The token may have been revoked or outlived; a fresh one gets one chance.
-            auth.refresh(token)
+            if not auth.renew_refused():
+                raise
             return self.retries.call(attempt, repeatable=repeatable)
 
     def pages(
@@ -226,7 +251,9 @@ class GongClient:
             seen.add(cursor)
 
     def close(self) -> None:
-        """Give the pooled connections back."""
+        """Give the pooled connections back; an OAuth token that is being renewed is waited for."""
+        if isinstance(self._auth, OAuth):
+            self._auth.close()
         self._session.close()
 
     def _attempt(
@@ -237,6 +264,10 @@ class GongClient:
         content: Content | None,
         headers: Mapping[str, str] | None,
     ) -> requests.Response:
+        if not path.startswith("/"):
+            # It would be the end of the host's name.
+            msg = f"the path {path!r} must begin with a slash"
+            raise SettingsError(msg)
         kind = {} if content is None else {"Content-Type": content.kind}
         url = self._base_url() + path
         prepared = self._session.prepare_request(
@@ -249,17 +280,27 @@ class GongClient:
             )
         )
         self.limiter.take()
+        # Of the environment: proxies, and the certificates of a company that has its own.
+        environment = self._session.merge_environment_settings(url, {}, None, None, None)
         try:
             # A redirect to another host would lose the credentials or leak them.
-            response = self._session.send(prepared, timeout=self._timeout, allow_redirects=False)
+            response = self._session.send(
+                prepared, timeout=self._timeout, allow_redirects=False, **environment
+            )
         except requests.RequestException as error:
             raise self._unless_stranger(transient_connection(error, self._host)) from error
+        except OSError as error:
+            raise SettingsError(unusable_certificates(error)) from error
         if is_transient(response.status_code):
             raise transient_answer(response, self.clock)
         if response.is_redirect:
-            raise NotSent(_redirected(response))
+            raise NotSent(redirected(response, "api_url"))
         if response.status_code >= 400:
-            raise refusal(response)
+            if breaks_off(response):
+                # Its words are lost, and they tell an empty window from a wrong path.
+                msg = f"{_said(response)} that breaks off"
+                raise Transient(Unreachable(msg), never_arrived=True)
+            raise refusal(response, hides_persons=self._hides_persons)
         return response
 
     def _read(self, response: requests.Response, read: Callable[[requests.Response], _T]) -> _T:
@@ -305,10 +346,13 @@ def _parsed(
         msg = f"{urlsplit(response.url).netloc} answered JSON that is not Gong's; check api_url"
         raise Unreachable(msg) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        host = urlsplit(response.url).netloc
-        kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
-        msg = f"{host} answered {response.status_code} with {kind} that is not JSON; check api_url"
-        raise Transient(Unreachable(msg), looks_permanent=kind == "text/html") from error
+        msg = f"{_said(response)} that is not JSON; check api_url"
+        raise Transient(Unreachable(msg), looks_permanent=media_type(response) == HTML) from error
+
+
+def _said(response: requests.Response) -> str:
+    host = urlsplit(response.url).netloc
+    return f"{host} answered {response.status_code} with {media_type(response)}"
 
 
 def _paging(member: msgspec.Raw | None) -> dict[str, Any]:
@@ -358,12 +402,3 @@ def read_sheet(sheet: Sheet) -> Page:
         msg = f"{operation} answered without its list of {operation.records}; check api_url"
         raise Unreachable(msg)
     return Page(records=records or [], total=sheet.total, cursor=sheet.cursor, answer=answer)
-
-
-def _redirected(response: requests.Response) -> str:
-    target = urlsplit(response.headers.get("Location", ""))
-    host = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
-    return (
-        f"{urlsplit(response.url).netloc} redirects to {host}; redirects are not followed because "
-        f"credentials could leak. If that is your company's host, set api_url to it"
-    )

@@ -23,16 +23,22 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
+from gong_api.contact_details import hidden
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import requests
 
 _SCOPE = re.compile(r"permission to use '(?P<scope>[^']+)'")
 _NOTHING_FOUND = re.compile(r"\bno\b.*\bfound\b.*provided filters", re.IGNORECASE)
 _CURSOR_EXPIRED = re.compile(r"cursor has expired", re.IGNORECASE)
 _MOST_TEXT = 500
+HTML = "text/html"
 _URL = re.compile(
     r"""(?P<scheme>\b[\w+.-]+://)(?:[^\s/?#'"]*@)?(?P<rest>[^\s?'"]*)(?P<query>\?[^\s'"]*)?"""
 )
@@ -145,19 +151,28 @@ def masked(text: str) -> str:
     return _URL.sub(lambda url: f"{url['scheme']}{url['rest']}{'?…' if url['query'] else ''}", text)
 
 
-def refusal(response: requests.Response) -> Refused:
+def refusal(response: requests.Response, *, hides_persons: bool = False) -> Refused:
     """Turn a 4xx answer into the exception that fits it (API: error envelope, gong status table).
+
+    Args:
+        response: the answer.
+        hides_persons: Gong's words are told without e-mail addresses and phone numbers.
 
     The envelope is `{"requestId": str, "errors": [str, ...]}`; anything else, a proxy's page
     for instance, yields no texts.
     """
-    texts, request_id = _envelope(response)
+    answer = _object(response)
+    texts, request_id = _envelope(answer or {})
     text = masked("; ".join(texts)[:_MOST_TEXT])
-    kind = _kind(response.status_code, text)
+    kind = _kind(response.status_code, text, is_gongs=answer is not None)
     where = f"{response.request.method} {_path(response)}"
-    said = f"Gong answered {response.status_code} to {where}: {text or response.reason}"
+    who = "Gong" if answer is not None else urlsplit(response.url).netloc
+    said = f"{who} answered {response.status_code} to {where}: {text or response.reason}"
     scope = _SCOPE.search(text)
-    shown = _shown_to_users(response)
+    shown = _shown_to_users(answer or {})
+    if answer is None:
+        media = media_type(response)
+        shown = f"That is {media} and none of Gong's answers; does a proxy or a firewall send it?"
     advice = {
         BadCredentials: (
             "Check access_key and access_key_secret (or the OAuth settings), and api_url: a "
@@ -170,8 +185,11 @@ def refusal(response: requests.Response) -> Refused:
             else "The key's owner, or the company's licence, does not cover this operation"
         ),
         NotFound: "Check the id, and api_url",
-    }.get(kind)
+    }.get(kind, "" if answer is not None else "Check api_url, the network and any proxy")
     message = ". ".join(part.rstrip(".") for part in (said, shown, advice) if part)
+    message = message.replace("?. ", "? ")
+    if hides_persons:
+        message = hidden(message)
     if request_id:
         message = f"{message} (Gong request {request_id})"
     error = kind(message, status=response.status_code, texts=texts, request_id=request_id)
@@ -180,37 +198,50 @@ def refusal(response: requests.Response) -> Refused:
     return error
 
 
-def _kind(status: int, text: str) -> type[Refused]:
+def media_type(response: requests.Response) -> str:
+    """What an answer says that it is."""
+    return response.headers.get("Content-Type", "no content type").partition(";")[0].strip()
+
+
+def breaks_off(response: requests.Response) -> bool:
+    """Whether an answer says that it is JSON, and is not: its end is missing."""
+    if media_type(response) != "application/json" or not response.content:
+        return False
+    try:
+        msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return True
+    return False
+
+
+def _kind(status: int, text: str, *, is_gongs: bool) -> type[Refused]:
     """The leaf for a status and Gong's text; a missing scope is a 401 with a telling text."""
     if _CURSOR_EXPIRED.search(text):
         return CursorExpired
     if status == 404:
         return NothingFound if _NOTHING_FOUND.search(text) else NotFound
-    if status in {402, 403} or (status == 401 and _SCOPE.search(text)):
+    if (status in {402, 403} and is_gongs) or (status == 401 and _SCOPE.search(text)):
         return MissingScope
     return BadCredentials if status == 401 else Refused
 
 
-def _envelope(response: requests.Response) -> tuple[list[str], str]:
+def _object(response: requests.Response) -> dict[str, Any] | None:
+    """The answer, None where it is no JSON object: then it is not Gong that answers."""
     try:
         answer: Any = msgspec.json.decode(response.content)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        answer = None
-    if not isinstance(answer, dict):
-        return [], ""
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _envelope(answer: Mapping[str, Any]) -> tuple[list[str], str]:
     errors = answer.get("errors")
     texts = [str(text) for text in errors] if isinstance(errors, list) else []
     return texts, str(answer.get("requestId") or "")
 
 
-def _shown_to_users(response: requests.Response) -> str:
+def _shown_to_users(answer: Mapping[str, Any]) -> str:
     """What meetings say beside the errors: words for the user, and where to mend it."""
-    try:
-        answer: Any = msgspec.json.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
-    if not isinstance(answer, dict):
-        return ""
     where = answer.get("fixUrl") or answer.get("helpUrl")
     parts = (answer.get("userFacingError"), f"See {where}" if where else None)
     return ". ".join(str(part).rstrip(".") for part in parts if part)

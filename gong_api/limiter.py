@@ -31,6 +31,7 @@ from pyrate_limiter import (
 )
 
 from gong_api.errors import LimitReached, SettingsError
+from gong_api.private_files import make_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ MEMORY = "memory"
 # Gong counts arrivals, we count departures: a request that travels slower than the one three
 # places behind it must not make four arrive within the second.
 _JITTER_MS = 40
+_SLOWEST = Fraction(1, 10_000)
 # Two requests of one day are never so far apart, two of different days always are.
 _ONE_DAY_MS = 24 * 60 * 60 * 1000 - 1
 
@@ -209,7 +211,7 @@ class SqliteStore:
     def __init__(self, path: Path, company: str) -> None:
         self._path = path
         self._company = company
-        self._lock = filelock.FileLock(f"{path}.lock")
+        self._lock = filelock.FileLock(f"{path}.lock", mode=0o600)
         self._clock = WallClock()
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
@@ -219,7 +221,7 @@ class SqliteStore:
             SettingsError: the file cannot be written, or is something else.
         """
         with self._complaining():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_file(self._path)
             with self._lock:
                 return SQLiteBucket.init_from_file(
                     [rate], table=f"{name}_{self._company}", db_path=str(self._path)
@@ -274,10 +276,15 @@ class RedisStore:
             self._redis.ping()
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
-        """The turns of one kind."""
-        bucket: AbstractBucket = RedisBucket.init(
-            [rate], self._redis, f"gong-singer:{self._company}:{name}"
-        )
+        """The turns of one kind.
+
+        Raises:
+            SettingsError: the server cannot be used, or forbids scripts.
+        """
+        with self._complaining():
+            bucket: AbstractBucket = RedisBucket.init(
+                [rate], self._redis, f"gong-singer:{self._company}:{name}"
+            )
         return bucket
 
     def now(self) -> int:
@@ -325,10 +332,8 @@ def store(setting: str, company: str) -> Store:
         return SqliteStore(Path(rest[1:]), company)
     if scheme in {"redis", "rediss"} and rest:
         return RedisStore(setting, company)
-    msg = (
-        "rate_limit_store must be memory, sqlite:///path/to/file or redis://host:6379/0, not "
-        f"{scheme!r}"
-    )
+    # What it is instead is not told: there may be a password in it.
+    msg = "rate_limit_store must be memory, sqlite:///path/to/file or redis://host:6379/0"
     raise SettingsError(msg)
 
 
@@ -342,12 +347,14 @@ def _used_up(what: str) -> str:
 def _rate(per_second: float, *, spaced: bool) -> Rate:
     """A whole number of requests in a whole number of milliseconds: 2.5/s is 5 in 2,000 ms.
 
+    There is one in 10,000 s at least.
+
     Args:
         per_second: requests a second.
         spaced: one at a time instead, so that processes alternate; of several free turns, whoever
             is quicker would take all.
     """
-    requests = Fraction(str(per_second)).limit_denominator(10_000)
+    requests = max(Fraction(str(per_second)), _SLOWEST).limit_denominator(10_000)
     span = 1000 * requests.denominator + _JITTER_MS
     if spaced:
         return Rate(1, math.ceil(span / requests.numerator))

@@ -11,6 +11,7 @@ import email.utils
 import logging
 import random
 from dataclasses import dataclass
+from datetime import timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import backoff
@@ -28,8 +29,23 @@ _T = TypeVar("_T")
 logger = logging.getLogger("gong_api")
 
 _LONGEST_GUESS = 60.0
+# Nobody means a wait of more than a year.
+_LONGEST_WAIT = 366 * 24 * 3600.0
 # How OpenSSL names an answer that is none of TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
+
+# What urllib3 says of a connection, in our words, and whether a wrong host would look the same.
+_SIGNS = (
+    (
+        "ReadTimeoutError",
+        "it fell silent in the middle of its answer, longer than request_timeout",
+        False,
+    ),
+    ("NameResolution", "the host name could not be resolved", True),
+    ("gaierror", "the host name could not be resolved", True),
+    ("Connection refused", "the connection was refused", True),
+    ("WinError 10061", "the connection was refused", True),
+)
 
 
 class Transient(Exception):
@@ -137,9 +153,12 @@ class RetryPolicy:
         if seconds is None:
             seconds = min(2.0 ** (tries - 1), _LONGEST_GUESS) * random.uniform(0.5, 1)  # noqa: S311
         if seconds > self.max_wait:
+            # Rounded up: whoever comes back at that second is not sent away once more.
+            end = (self.clock.now().add(seconds=seconds + 1)).start_of("second")
             msg = (
                 f"Gong asks to wait {seconds:.0f} s, longer than max_retry_wait "
-                f"({self.max_wait:.0f} s); what was read is kept, run again after that"
+                f"({self.max_wait:.0f} s); what was done is kept, run again after "
+                f"{end.to_iso8601_string()}"
             )
             raise LimitReached(msg, seconds=seconds) from failure
         logger.warning("%s; trying again in %.1f s (try %d)", failure, seconds, tries + 1)
@@ -173,10 +192,12 @@ def transient_answer(response: requests.Response, clock: Clock) -> Transient:
     )
 
 
-def transient_connection(error: requests.RequestException, host: str) -> Transient:
+def transient_connection(
+    error: requests.RequestException, host: str, *, setting: str = "api_url"
+) -> Transient:
     """The failure behind a connection that could not be made, broke, or fell silent."""
     reason, looks_permanent = _plain_reason(error)
-    msg = f"No answer from {host}: {reason}. Check api_url, the network and any proxy"
+    msg = f"No answer from {host}: {reason}. Check {setting}, the network and any proxy"
     return Transient(
         Unreachable(msg),
         never_arrived=looks_permanent or isinstance(error, requests.exceptions.ConnectTimeout),
@@ -197,10 +218,9 @@ def _plain_reason(error: requests.RequestException) -> tuple[str, bool]:
     if isinstance(error, requests.exceptions.Timeout):
         return "it stayed silent longer than request_timeout", False
     text = repr(error)
-    if "NameResolution" in text or "gaierror" in text:
-        return "the host name could not be resolved", True
-    if "Connection refused" in text or "WinError 10061" in text:
-        return "the connection was refused", True
+    for sign, reason, looks_permanent in _SIGNS:
+        if sign in text:
+            return reason, looks_permanent
     return "the connection broke", False
 
 
@@ -214,16 +234,26 @@ def _tls_reason(error: requests.exceptions.SSLError) -> tuple[str, bool]:
 
 
 def _retry_after(response: requests.Response, clock: Clock) -> float | None:
-    """Seconds of `Retry-After`: Gong sends an integer, a proxy may send a date."""
+    """Seconds of `Retry-After`: Gong sends an integer, a proxy may send a date.
+
+    None where it names no wait: nothing, nonsense, 0 or what is past by our clock. Trying at once,
+    again and again, would use up the tries and help nobody.
+    """
     value = response.headers.get("Retry-After", "").strip()
-    if not value:
-        return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
+        seconds = _until(value, clock)
+    return seconds if 0 < seconds <= _LONGEST_WAIT else None
+
+
+def _until(date: str, clock: Clock) -> float:
+    """Seconds until an HTTP date, 0 for what is none."""
     try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment - clock.now()).total_seconds())
+        moment = email.utils.parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return 0.0
+    if moment.tzinfo is None:
+        # One of the old forms, which name no zone; all HTTP dates are in UTC (RFC 9110).
+        moment = moment.replace(tzinfo=timezone.utc)
+    return (moment - clock.now()).total_seconds()

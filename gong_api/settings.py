@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
 
 from requests.auth import AuthBase, HTTPBasicAuth
 from singer_sdk import typing as th
@@ -14,17 +13,17 @@ from gong_api import __version__
 from gong_api.auth import OAuth
 from gong_api.client import GongClient
 from gong_api.errors import SettingsError
+from gong_api.hosts import GONG, checked_url, encrypted
 from gong_api.limiter import MEMORY, RequestLimiter, store
 from gong_api.retries import RetryPolicy
+from gong_api.token_file import TokenFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gong_api.clock import Clock
 
-GONG = "https://api.gong.io"
 SANDBOX = "sandbox"
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 # As text too: that is how fractions come from the environment.
 _NUMBER = th.CustomType({"type": ["number", "string"], "minimum": 0, "pattern": r"^\d+(\.\d+)?$"})
@@ -177,25 +176,28 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
             "access_key_secret": sandbox.access_key_secret,
         }
     base_url = checked_url(settings["api_url"])
+    retries = RetryPolicy(
+        max_retries=settings["max_retries"],
+        max_wait=number(settings, "max_retry_wait"),
+        clock=clock,
+    )
     return GongClient(
         base_url=base_url,
         follows_token=base_url == GONG,
-        auth=_auth(settings, clock),
+        auth=_auth(settings, clock, retries),
         limiter=RequestLimiter(
             per_second=number(settings, "requests_per_second"),
             budget=settings["daily_request_budget"],
             clock=clock,
             store=store(settings["rate_limit_store"], company(settings)),
         ),
-        retries=RetryPolicy(
-            max_retries=settings["max_retries"],
-            max_wait=number(settings, "max_retry_wait"),
-            clock=clock,
-        ),
+        retries=retries,
         clock=clock,
         timeout=number(settings, "request_timeout"),
         user_agent=settings["user_agent"],
-        connections=settings.get("concurrency", 1),
+        # The main thread sends, too, while others read ahead.
+        connections=settings.get("concurrency", 1) + 1,
+        hides_persons=(settings.get("personal_data") or "keep") != "keep",
     )
 
 
@@ -204,44 +206,7 @@ def number(settings: Mapping[str, Any], name: str) -> float:
     return float(settings[name])
 
 
-def checked_url(url: str) -> str:
-    """An API host that credentials may be sent to, without its trailing slash.
-
-    Raises:
-        SettingsError: it is not a URL of a host, or plain `http://` to another machine.
-    """
-    parts = _encrypted(url, "api_url", "https://us-12345.api.gong.io (or be 'sandbox')")
-    if parts.path not in {"", "/"} or parts.query:
-        msg = f"api_url must be a host alone, without the path {parts.path!r}"
-        raise SettingsError(msg)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _encrypted(url: str, setting: str, example: str) -> SplitResult:
-    """A URL that secrets may be sent to.
-
-    Raises:
-        SettingsError: it is not a URL of a host, or plain `http://` to another machine.
-    """
-    try:
-        parts = urlsplit(url)
-        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_url = False
-    if not is_url or "@" in parts.netloc:
-        shown = "" if "@" in url else f", not {url!r}"
-        msg = f"{setting} must look like {example}{shown}"
-        raise SettingsError(msg)
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        msg = (
-            f"{setting} {url!r} would send the credentials unencrypted; use https:// "
-            "(plain http:// is for this machine only)"
-        )
-        raise SettingsError(msg)
-    return parts
-
-
-def _auth(settings: Mapping[str, Any], clock: Clock) -> AuthBase:
+def _auth(settings: Mapping[str, Any], clock: Clock, retries: RetryPolicy) -> AuthBase:
     key, secret = _secret(settings, "access_key"), _secret(settings, "access_key_secret")
     if key and secret:
         return HTTPBasicAuth(key, secret)
@@ -249,13 +214,14 @@ def _auth(settings: Mapping[str, Any], clock: Clock) -> AuthBase:
     oauth = {name: _secret(settings, name) for name in names}
     if all(oauth.values()):
         token_url = settings["oauth_token_url"]
-        _encrypted(token_url, "oauth_token_url", "https://app.gong.io/oauth2/…")
+        encrypted(token_url, "oauth_token_url", "https://app.gong.io/oauth2/…")
         return OAuth(
             **oauth,
             token_url=token_url,
             access_token=_secret(settings, "access_token"),
-            path=Path(settings["oauth_token_path"]),
+            file=TokenFile(Path(settings["oauth_token_path"])),
             clock=clock,
+            retries=retries,
             user_agent=settings["user_agent"],
         )
     pair = {"access_key": key, "access_key_secret": secret}

@@ -11,6 +11,8 @@ import click
 import pendulum
 
 from gong_sandbox.api.faults import KINDS
+from gong_sandbox.api.front_page import PUBLIC_KEY_PATH
+from gong_sandbox.api.site import WELL_KNOWN_KEY
 from gong_sandbox.server import Sandbox
 
 if TYPE_CHECKING:
@@ -36,6 +38,13 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         msg = "an IANA time zone, such as Europe/Berlin"
         raise click.BadParameter(msg) from error
+    return value
+
+
+def _webhook(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.startswith(("http://", "https://")):
+        msg = "the URL of a receiver, such as http://127.0.0.1:8788/?secret=…"
+        raise click.BadParameter(msg)
     return value
 
 
@@ -99,9 +108,18 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> str:
     callback=_zone,
     help="The company's time zone.",
 )
-@click.option("--access-key", default="sandbox", show_default=True, help="The key it accepts.")
+@click.option("--access-key", default=WELL_KNOWN_KEY, show_default=True, help="The key it accepts.")
 @click.option(
-    "--access-key-secret", default="sandbox", show_default=True, help="The secret it accepts."
+    "--access-key-secret",
+    default=WELL_KNOWN_KEY,
+    show_default=True,
+    help="The secret it accepts.",
+)
+@click.option(
+    "--webhook",
+    metavar="URL",
+    callback=_webhook,
+    help="Post each call there when it has been processed, signed, as an automation rule does.",
 )
 @click.version_option(version("gong-singer"))
 def main(
@@ -121,6 +139,7 @@ def main(
     timezone: str,
     access_key: str,
     access_key_secret: str,
+    webhook: str | None,
 ) -> None:
     """Serve a made-up company behind Gong's API, until Ctrl-C."""
     try:
@@ -140,6 +159,7 @@ def main(
             timezone=timezone,
             access_key=access_key,
             access_key_secret=access_key_secret,
+            webhook=webhook,
         )
         # Searching what the company is made of for cycles would hold up requests.
         gc.freeze()
@@ -155,12 +175,18 @@ def main(
 
 
 def _announce(sandbox: Sandbox) -> None:
+    rule = (
+        f"\nPublic key of its automation rule: {sandbox.url}{PUBLIC_KEY_PATH}"
+        if sandbox.webhook
+        else ""
+    )
     click.echo(
         f"A company with made-up data on {sandbox.url} (open it in a browser); Ctrl-C stops it.\n"
         f"  access_key         {sandbox.access_key}\n"
         f"  access_key_secret  {sandbox.access_key_secret}\n"
         "As config.json of tap-gong:\n"
         f'  {{"api_url": "{sandbox.url}", "access_key": "{sandbox.access_key}", '
-        f'"access_key_secret": "{sandbox.access_key_secret}"}}',
+        f'"access_key_secret": "{sandbox.access_key_secret}"}}'
+        f"{rule}",
         err=True,
     )

@@ -14,9 +14,10 @@ from gong_sandbox.api.app import SCOPES, application
 from gong_sandbox.api.faults import Faults
 from gong_sandbox.api.limits import Quota
 from gong_sandbox.api.oauth import TokenIssuer
-from gong_sandbox.api.site import Site
+from gong_sandbox.api.site import WELL_KNOWN_KEY, Site
 from gong_sandbox.clock import SandboxClock
 from gong_sandbox.company import Company
+from gong_sandbox.webhook import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,6 +53,7 @@ class Sandbox:
         without_scopes: scopes that credentials do not have.
         access_key: of the key pair that is accepted.
         access_key_secret: of the key pair that is accepted.
+        webhook: URL to post each call to when it has been processed, as an automation rule does.
 
     Raises:
         OSError: the port is taken.
@@ -76,8 +78,9 @@ class Sandbox:
         faults: Iterable[str] = (),
         processing_minutes: float = 4,
         without_scopes: Iterable[str] = (),
-        access_key: str = "sandbox",
-        access_key_secret: str = "sandbox",  # noqa: S107
+        access_key: str = WELL_KNOWN_KEY,
+        access_key_secret: str = WELL_KNOWN_KEY,
+        webhook: str | None = None,
     ) -> None:
         lacking = frozenset(without_scopes)
         if lacking - SCOPES:
@@ -96,6 +99,7 @@ class Sandbox:
             processing_minutes=processing_minutes,
         )
         self.faults = Faults(tuple(faults))
+        self.webhook = Webhook(webhook, self.company, self.clock) if webhook else None
         self._tokens = TokenIssuer()
         self.site = Site(
             company=self.company,
@@ -108,6 +112,7 @@ class Sandbox:
             without_scopes=lacking,
             page_size=page_size,
             latency=latency,
+            webhook=self.webhook,
         )
         self._address = (host, port)
         self._server: uvicorn.Server | None = None
@@ -153,6 +158,7 @@ class Sandbox:
         """Forget the requests so far."""
         with self.site.log_lock:
             self.site.log.clear()
+            self.site.writes.clear()
 
     def start(self) -> Self:
         """Listen, in a thread of its own."""
@@ -165,6 +171,8 @@ class Sandbox:
         waiting = threading.Event()
         for _ in range(_START_TIMEOUT * 200):
             if server.started:
+                if self.webhook:
+                    self.webhook.start()
                 return self
             waiting.wait(0.005)
         msg = f"the sandbox did not start within {_START_TIMEOUT} s"
@@ -178,6 +186,8 @@ class Sandbox:
         """
         listener = self._listen()
         ready(self)
+        if self.webhook:
+            self.webhook.start()
         self._make_server().run(sockets=[listener])
 
     def stop(self, *, wait: bool = True) -> None:
@@ -186,6 +196,8 @@ class Sandbox:
         Args:
             wait: until it has; else that is the case a fifth of a second later.
         """
+        if self.webhook:
+            self.webhook.stop()
         if self._server and self._thread:
             self._server.should_exit = True
             self._server.force_exit = True

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from gong_api.operation import Operation, Sheet
+    from tap_gong.hints import Hints
     from tap_gong.read_ahead import LeadsTo
     from tap_gong.report import StreamReport
     from tap_gong.tap import TapGong
@@ -41,15 +42,19 @@ class CallSource(Source):
     Attributes:
         listed: the window read last, and the calls of each of its pages, each with its time.
         speakers: of the calls read in that window, when they are wanted.
+        hinted: the calls read because automation rules had named them, each with its time; None
+            where that was not done.
     """
 
     operation = CALLS_EXTENSIVE
+    takes_hints = True
 
     def __init__(self, tap: TapGong) -> None:
         super().__init__(tap)
         self.operation = tap.run.calls
         self.listed: tuple[Window, list[dict[str, pendulum.DateTime]]] | None = None
         self.speakers: dict[str, Speakers] = {}
+        self.hinted: dict[str, pendulum.DateTime] | None = None
         self._unknown_are_told = False
         is_basic = self.operation is CALLS
         self._listings = [CALLS, CALLS_EXTENSIVE] if is_basic else [CALLS_EXTENSIVE, CALLS]
@@ -87,7 +92,8 @@ class CallSource(Source):
                     listed[-1][call["id"]] = call_time(call)
                     if wants_speakers:
                         self.speakers[call["id"]] = speakers_of(call)
-                    yield call
+                    if call["id"] not in (self.hinted or ()):
+                        yield call
         self.listed = window, listed
 
     @override
@@ -97,6 +103,8 @@ class CallSource(Source):
         def what_follows(sheet: Sheet) -> Iterator[Coming]:
             ids = list(dict.fromkeys(_wanted_ids(sheet, filters)))
             for follower in followers if ids else ():
+                if all(reader.report.failed for reader in follower.readers):
+                    continue
                 yield Coming(follower.operation, follower.arguments({"callIds": ids}))
 
         return what_follows if followers else None
@@ -107,6 +115,25 @@ class CallSource(Source):
             if self._is_whole(call) and self._is_wanted(call):
                 self.speakers[call["id"]] = speakers_of(call)
                 yield call
+
+    @override
+    def begin_hinted(self, hints: Hints) -> None:
+        if self.operation is CALLS_EXTENSIVE:
+            self.begin_lots(chunks(hints.times))
+
+    @override
+    def hinted_records(self, hints: Hints) -> Iterable[Record]:
+        hinted: dict[str, pendulum.DateTime] = {}
+        for call in map(hoisted, self.by_id(list(hints.times), self.report)):
+            if not self._is_whole(call):
+                continue
+            hints.shown(call["id"])
+            time = call_time(call)
+            if is_wanted(call, self.run.filters) and self.run.covers(time):
+                self.speakers[call["id"]] = speakers_of(call)
+                hinted[call["id"]] = time
+                yield call
+        self.hinted = hinted
 
     def by_id(self, call_ids: list[str], report: StreamReport) -> Iterator[dict[str, Any]]:
         """Calls as Gong answers them, whatever the filters; unknown ids are left out.

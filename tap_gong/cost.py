@@ -22,6 +22,14 @@ class Cost:
     requests: int
     windows: int = 0
 
+    def plus(self, other: Cost) -> Cost:
+        """The cost of both."""
+        return Cost(
+            self.records + other.records,
+            self.requests + other.requests,
+            self.windows + other.windows,
+        )
+
     @classmethod
     def of(cls, records: int, *, windows: int = 0, chains: int = 1) -> Cost:
         """The cost of so many rows.

@@ -20,6 +20,9 @@ CALL_CRM_ASSOCIATIONS = Operation(
 )
 CALL_OUTCOMES = Operation("GET", "/v2/call-outcomes", "outcomes", "api:call-outcomes:read")
 
+# No operation of the API: what its automation rules post to a receiver.
+AUTOMATION_RULE = Operation("POST", "to gong-webhook", "callData", scope="")
+
 USERS = Operation("GET", "/v2/users", "users", "api:users:read")
 USER_SETTINGS_HISTORY = Operation(
     "GET", "/v2/users/{id}/settings-history", "userSettingsHistory", "api:users:read"

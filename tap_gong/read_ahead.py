@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,14 +40,18 @@ class Coming:
     leads_to: LeadsTo | None = None
 
 
-# What a page leads to; it is told in a thread, so it must depend on the page alone.
+# What a page leads to; it is told in a thread, so it must depend on the page alone, save for what
+# has failed.
 LeadsTo = Callable[[Sheet], Iterable[Coming]]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pendulum
+
     from gong_api.client import GongClient
     from gong_api.operation import Page
+    from tap_gong.windows import Window
 
 # Bytes of pages that wait to be read or are under way; what is wanted now comes beside them. With
 # slow answers it takes many pages to use each turn; without a limit, there is none to be lost.
@@ -56,6 +61,8 @@ _MOST_HELD_UNLIMITED = 8 * 2**20
 _NEXT, _AHEAD, _FOLLOWING = range(3)
 # So near to the end of the budget, what could not be finished is not begun.
 _RESERVE = 200
+# A cursor dies an hour after the first request of its list; what is left must fit into the rest.
+_CURSOR_LIFE = timedelta(minutes=50)
 # An interrupt is noticed within this many seconds where waiting for a lock keeps it out.
 _GLANCE = 0.5
 
@@ -70,6 +77,8 @@ class _Chain:
         rank: those of lower rank are wanted sooner.
         leads_to: what will be asked for after a page.
         most: if more rows are announced, the second page waits until it is asked for.
+        window: that it is of, None for one of no window.
+        began: when its first page was asked for.
         number: pages fetched so far.
         fetched: pages that wait to be read.
         is_wanted: somebody waits for its next page.
@@ -84,6 +93,8 @@ class _Chain:
     rank: tuple[int, ...]
     leads_to: LeadsTo | None = None
     most: int | None = None
+    window: Window | None = None
+    began: pendulum.DateTime | None = None
     number: int = 0
     fetched: deque[Sheet] = field(default_factory=deque)
     is_wanted: bool = False
@@ -99,11 +110,15 @@ class ReadAhead:
     Args:
         client: the connection.
         concurrency: requests in flight at most; 1 reads nothing ahead.
+
+    Attributes:
+        on_page: called with each page that a stream gets.
     """
 
     def __init__(self, client: GongClient, concurrency: int) -> None:
         self._client = client
         self.concurrency = concurrency
+        self.on_page: Callable[[], None] = lambda: None
         # Guards all that follows, and wakes whoever waits for it to change.
         self._changed = threading.Condition()
         # One thread at a time, with what was wanted soonest, waits for the limiter.
@@ -132,6 +147,7 @@ class ReadAhead:
         body: Mapping[str, Any] | None = None,
         most: int | None = None,
         leads_to: LeadsTo | None = None,
+        window: Window | None = None,
         is_next: bool = False,
     ) -> None:
         """Fetch a list soon: `pages` will be asked for the same.
@@ -143,6 +159,7 @@ class ReadAhead:
             body: as for `pages`.
             most: if it announces more rows, its second page waits until it is asked for.
             leads_to: what will be asked for after each page.
+            window: that it and what it leads to are read for, see `forget_window`.
             is_next: it is wanted before all that was begun.
         """
         if not self.is_used:
@@ -150,7 +167,7 @@ class ReadAhead:
         rank = (_NEXT if is_next else _AHEAD, next(self._ranks))
         asked = {"path": path, "params": params, "body": body}
         with self._changed:
-            self._add(Coming(operation, asked, leads_to), rank, most=most)
+            self._add(Coming(operation, asked, leads_to), rank, most=most, window=window)
         self._start_thread()
 
     def pages(
@@ -169,9 +186,12 @@ class ReadAhead:
         if not self.is_used:
             yield from self._client.pages(operation, path=path, params=params, body=body)
             return
+        key = _key(operation, path=path, params=params, body=body)
+        with self._changed:
+            self._drop_if_old(key)
         self.begin(operation, path=path, params=params, body=body)
         with self._changed:
-            chain = self._begun.pop(_key(operation, path=path, params=params, body=body))
+            chain = self._begun.pop(key)
             self._reading.append(chain)
         try:
             while (sheet := self._next_sheet(chain)) is not None:
@@ -201,9 +221,16 @@ class ReadAhead:
 
     def forget(self, operation: Operation) -> None:
         """Drop what was begun of an operation and is not wanted after all."""
+        self._forget(lambda chain: chain.operation == operation)
+
+    def forget_window(self, window: Window) -> None:
+        """Drop what was begun for a window that will be read in another way."""
+        self._forget(lambda chain: chain.window == window)
+
+    def _forget(self, is_unwanted: Callable[[_Chain], bool]) -> None:
         with self._changed:
             for key, chain in list(self._begun.items()):
-                if chain.operation == operation:
+                if is_unwanted(chain):
                     del self._begun[key]
                     self._drop(chain)
 
@@ -213,11 +240,18 @@ class ReadAhead:
             self._is_closed = True
             self._changed.notify_all()
 
-    def _add(self, coming: Coming, rank: tuple[int, ...], *, most: int | None = None) -> None:
+    def _add(
+        self,
+        coming: Coming,
+        rank: tuple[int, ...],
+        *,
+        most: int | None = None,
+        window: Window | None = None,
+    ) -> None:
         key = _key(coming.operation, **coming.asked)
         if key not in self._begun:
             source = self._client.sheets(coming.operation, **coming.asked)
-            self._begun[key] = _Chain(coming.operation, source, rank, coming.leads_to, most)
+            self._begun[key] = _Chain(coming.operation, source, rank, coming.leads_to, most, window)
             self._changed.notify_all()
         self._begun[key].rank = min(rank, self._begun[key].rank)
 
@@ -262,6 +296,7 @@ class ReadAhead:
             while not self._is_closed:
                 chain = self._soonest()
                 if chain is not None:
+                    chain.began = chain.began or self._client.clock.now()
                     chain.is_being_fetched = True
                     self._in_flight += 1
                     return chain
@@ -294,12 +329,21 @@ class ReadAhead:
                     for number, coming in enumerate(follow_up):
                         # What others follow from goes first: it is their order that takes time.
                         rank = (_FOLLOWING, *chain.rank, chain.number, number)
-                        self._add(coming, rank)
+                        self._add(coming, rank, window=chain.window)
                 chain.number += 1
                 chain.fetched.append(sheet)
                 self._held += len(sheet.content)
                 chain.is_over = sheet.cursor is None
             self._changed.notify_all()
+
+    def _drop_if_old(self, key: bytes) -> None:
+        """Drop a list that was begun so long ago that its cursor may die before its end."""
+        chain = self._begun.get(key)
+        if chain is None or chain.is_over or chain.began is None:
+            return
+        if self._client.clock.now() - chain.began > _CURSOR_LIFE:
+            del self._begun[key]
+            self._drop(chain)
 
     def _drop(self, chain: _Chain) -> None:
         chain.is_over = True

@@ -31,6 +31,7 @@ def read(
     report.requests += 1
     try:
         for page in ahead.pages(operation, path=path, params=params, body=body):
+            ahead.on_page()
             yield page
             report.requests += bool(page.cursor)
     except NothingFound:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rich.table import Table
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gong_api.client import GongClient
+
+
+_COLUMNS = ("records", "requests", "windows", "owed", "private")
 
 
 @dataclass
@@ -17,6 +22,7 @@ class StreamReport:
 
     Attributes:
         windows: windows wholly emitted.
+        share: of the range of a windowed stream that is done, from 0 to 1; None for the others.
         requests: pages asked for, retries not counted.
         records: records emitted.
         announced: sum of `totalRecords`, which Gong may set higher than what it serves.
@@ -32,6 +38,7 @@ class StreamReport:
     """
 
     windows: int = 0
+    share: float | None = None
     requests: int = 0
     records: int = 0
     announced: int = 0
@@ -57,6 +64,19 @@ class StreamReport:
         }
         always = {"records", "requests"}
         return ", ".join(f"{n} {name}" for name, n in facts.items() if n or name in always)
+
+
+def as_table(streams: Mapping[str, StreamReport]) -> Table:
+    """The report for somebody who watches."""
+    table = Table()
+    table.add_column("stream")
+    for name in _COLUMNS:
+        table.add_column(name, justify="right")
+    for name, report in streams.items():
+        facts = asdict(report)
+        cells = [f"{facts[column]:,}" if facts[column] else "" for column in _COLUMNS]
+        table.add_row(f"{name} (failed)" if report.failed else name, *cells)
+    return table
 
 
 def as_json(streams: Mapping[str, StreamReport], client: GongClient, *, end: str) -> dict[str, Any]:

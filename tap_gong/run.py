@@ -65,6 +65,10 @@ class Run:
         """Whether the run only samples, and must leave bookmarks as they were."""
         return bool(self.call_ids) or self.max_records is not None
 
+    def covers(self, time: pendulum.DateTime) -> bool:
+        """Whether an instant lies in the range."""
+        return (self.start is None or time >= self.start) and time < self.end
+
     @property
     def settled_before(self) -> pendulum.DateTime:
         """Nothing before this instant will be read again by the next run's lookback."""

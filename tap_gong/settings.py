@@ -8,6 +8,7 @@ from singer_sdk import typing as th
 
 from gong_api.settings import CONNECTION
 from tap_gong.company_days import PERIODS
+from tap_gong.personal_data import DROP, HASH, KEEP
 
 # Each part of a call that may be asked for, and the member of `exposedFields` that it is under.
 CALL_CONTENT: dict[str, str | None] = {
@@ -123,6 +124,27 @@ SETTINGS = th.PropertiesList(
         description="`exclude` leaves out calls marked private in Gong, and their transcripts",
     ),
     th.Property(
+        "personal_data",
+        th.StringType(allowed_values=[KEEP, HASH, DROP]),
+        default=KEEP,
+        title="Personal data",
+        description=(
+            "What becomes of e-mail addresses, phone numbers, names, job titles and addresses of "
+            "persons: `hash` puts the same hash for the same value everywhere, `drop` leaves the "
+            "fields out. Transcripts and other free text stay as they are"
+        ),
+    ),
+    th.Property(
+        "personal_data_salt",
+        th.StringType,
+        secret=True,
+        title="Salt of hashes",
+        description=(
+            "For `personal_data`: a long random text that stays the same; `hash` needs it, and "
+            "`drop` where a key is personal"
+        ),
+    ),
+    th.Property(
         "concurrency",
         th.IntegerType(minimum=1, maximum=100),
         default=10,
@@ -192,6 +214,25 @@ SETTINGS = th.PropertiesList(
         th.ArrayType(th.StringType),
         title="CRM prospects",
         description="Whose flows the stream `flow_prospects` reads, by their ids in the CRM",
+    ),
+    th.Property(
+        "automation_inbox",
+        th.StringType,
+        title="Inbox of automation rules",
+        description=(
+            "File that `gong-webhook --inbox` writes, for the stream `automation_events` and for "
+            "`automation_hints`"
+        ),
+    ),
+    th.Property(
+        "automation_hints",
+        th.BooleanType,
+        default=False,
+        title="Hints of automation rules",
+        description=(
+            "Calls that have come into `automation_inbox` since the last run are fetched first, by "
+            "their ids, with their transcripts; bookmarks stay as they were"
+        ),
     ),
     th.Property(
         "custom_streams",

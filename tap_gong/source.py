@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from gong_api.operation import Operation, Page
+    from tap_gong.hints import Hints
     from tap_gong.read_ahead import LeadsTo
     from tap_gong.run import Run
     from tap_gong.tap import TapGong
@@ -47,6 +48,7 @@ class Source:
     Attributes:
         operation: what is read.
         is_about_calls: whether `call_ids` can name its records.
+        takes_hints: whether calls that automation rules have named are read before the windows.
         follows: the source whose windows it shares, and which is read before it.
         known_filters: settings among the run's filters that narrow it.
         present: the window being read, None outside of windows.
@@ -56,6 +58,7 @@ class Source:
 
     operation: Operation
     is_about_calls: ClassVar[bool] = True
+    takes_hints: ClassVar[bool] = False
     follows: ClassVar[type[Source] | None] = None
     known_filters: ClassVar[tuple[str, ...]] = (
         "workspace_ids",
@@ -116,7 +119,9 @@ class Source:
         leads_to = self.leads_to([source for source in beside if source.follows is type(self)])
         for filters in self.window_filters(window):
             arguments = self.arguments(filters)
-            self._tap.ahead.begin(self.operation, **arguments, most=most, leads_to=leads_to)
+            self._tap.ahead.begin(
+                self.operation, **arguments, most=most, leads_to=leads_to, window=window
+            )
 
     def leads_to(self, followers: list[Source]) -> LeadsTo | None:  # noqa: ARG002
         """What others will ask for after each page."""
@@ -125,7 +130,8 @@ class Source:
     def begin_lots(self, lots: Iterable[list[str]]) -> None:
         """Have the records of some calls fetched, a request for each lot of ids."""
         for ids in lots:
-            self._tap.ahead.begin(self.operation, **self.arguments({"callIds": ids}), is_next=True)
+            arguments = self.arguments({"callIds": ids})
+            self._tap.ahead.begin(self.operation, **arguments, window=self.present, is_next=True)
 
     def window_filters(self, window: Window) -> Iterator[Mapping[str, Any]]:
         """The filters that together cover a window, a chain of pages each."""
@@ -163,6 +169,13 @@ class Source:
 
     def records_by_id(self, call_ids: list[str]) -> Iterable[Record]:
         """The records of the calls that the setting `call_ids` names."""
+        raise NotImplementedError
+
+    def begin_hinted(self, hints: Hints) -> None:
+        """Have the calls fetched that automation rules have named."""
+
+    def hinted_records(self, hints: Hints) -> Iterable[Record]:
+        """The records of the calls that automation rules have named."""
         raise NotImplementedError
 
     def end_window(self, window: Window) -> None:

@@ -1,14 +1,13 @@
 """How a stream gets its records: the bases that the streams' declarations build on.
 
 One record's way: Gong's answer -> `GongClient.pages` -> `records()` of a stream -> `get_records`
--> `post_process` -> `Shape.of` -> the SDK's stream maps and RECORD message.
+-> `post_process` -> `Shape.of` -> `personal_data` -> the SDK's stream maps and RECORD message.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-import sys
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -242,12 +241,20 @@ class GongStream(Stream):
         """What leaves this stream of a record."""
         return Shape(self.effective_schema, self.mask, keeps_unknown=self.keeps_unknown_fields)
 
+    @cached_property
+    def without_personal_data(self) -> Callable[[Record], Record] | None:
+        """What `personal_data` makes of a record; None where all is kept."""
+        # By the schema as it is declared: a catalog knows no marks.
+        return self._tap.personal_data.of_records(self.schema, self.primary_keys)
+
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage]:
         # Private: the SDK walks through each record twice, for what is deselected and for types
         # that JSON does not have, which answers that are JSON cannot hold. Pinned by
         # tests/test_shape.py.
         record = self.shape.of(record)
+        if self.without_personal_data:
+            record = self.without_personal_data(record)
         for stream_map in self.stream_maps:
             mapped = stream_map.transform(record)
             if mapped is not None:
@@ -289,13 +296,9 @@ class GongStream(Stream):
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        # `--test` ends each stream after one record by an exception, and a reader that goes away
-        # by another; the SDK calls both unhandled. Errors that end a run are RunStopped and never
-        # come this way.
-        is_handled = self.ABORT_AT_RECORD_COUNT is not None or isinstance(
-            sys.exc_info()[1], BrokenPipeError
-        )
-        if level == logging.ERROR and is_handled:
+        # `--test` ends each stream after one record by an exception, which the SDK calls unhandled.
+        # Errors that end a run are RunStopped and never come this way.
+        if level == logging.ERROR and self.ABORT_AT_RECORD_COUNT is not None:
             return
         super().log(message, *args, level=level, **kwargs)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 import click
 import msgspec
 from singer_sdk import Tap
+from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
@@ -21,19 +21,24 @@ from gong_api.clock import Clock, SystemClock
 from gong_api.command import (
     WORK_LEFT,
     ConfigFiles,
-    Interrupted,
     RunStopped,
     gong_command,
+    ignore_signals,
     json_object,
     settings_checked,
+    stopped_by,
 )
 from gong_api.errors import GongError, MissingScope, SettingsError
+from gong_api.progress import Progress, Stage, watched
 from gong_api.settings import connect, number
+from gong_webhook.inbox import InboxReader
 from tap_gong.backfill import Part, equal_parts, merged
 from tap_gong.call_source import CallSource
+from tap_gong.pace import Pace
+from tap_gong.personal_data import PersonalData
 from tap_gong.plan import Plan
 from tap_gong.read_ahead import ReadAhead
-from tap_gong.report import as_json
+from tap_gong.report import as_json, as_table
 from tap_gong.run import Run
 from tap_gong.settings import settings_schema
 from tap_gong.shared_lists import BEFORE_ALL_CALLS, SharedLists
@@ -92,6 +97,11 @@ class TapGong(Tap):
         return Run(self.config, self.clock)
 
     @cached_property
+    def personal_data(self) -> PersonalData:
+        """What becomes of personal data in this run."""
+        return PersonalData.chosen(self.config)
+
+    @cached_property
     def client(self) -> GongClient:
         """The connection to Gong, shared by all streams."""
         return connect(self.config, self.clock)
@@ -107,10 +117,34 @@ class TapGong(Tap):
         """What several streams fan out over or filter by, read once."""
         return SharedLists(self.ahead, self.run)
 
+    @cached_property
+    def inbox(self) -> InboxReader | None:
+        """What automation rules have sent, as of the first look; None where no inbox is set.
+
+        Raises:
+            InboxFault: it cannot be read.
+            SettingsError: it is needed and not set.
+        """
+        path = self.config.get("automation_inbox")
+        if not path and self.config["automation_hints"]:
+            msg = (
+                "automation_hints needs automation_inbox: the file that `gong-webhook --inbox` "
+                "writes"
+            )
+            raise SettingsError(msg)
+        return InboxReader(Path(path)) if path else None
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether calls that automation rules have named are fetched first."""
+        return bool(self.config["automation_hints"]) and not self.run.call_ids
+
     def close(self) -> None:
         """End what runs beside the streams, and give connections back."""
         self.ahead.close()
         self.client.close()
+        if "inbox" in self.__dict__ and self.inbox:
+            self.inbox.close()
 
     def source(self, kind: type[_SomeSource]) -> _SomeSource:
         """The one source of a kind, shared by all streams made of it."""
@@ -223,12 +257,15 @@ class TapGong(Tap):
         gc.set_threshold(50_000, 20, 100)
         end = "failed"
         try:
-            tap.sync_all()
+            with tap.progress() as progress:
+                tap.ahead.on_page = progress.tick
+                tap.sync_all()
             end = "done"
         except RunStopped as stop:
             end = "work left" if stop.exit_code == WORK_LEFT else "failed"
             raise
         finally:
+            ignore_signals()
             tap.conclude("failed" if tap.failed else end, report)
         tap.raise_failures()
 
@@ -321,8 +358,7 @@ class TapGong(Tap):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         # Private: the SDK ends with exit code 0, as if all were done. The last STATE message says
         # what has been read; nothing needs to be added to it. Pinned by tests/test_shutdown.py.
-        msg = f"Stopped by {signal.Signals(signum).name}; run again to go on"
-        stop = RunStopped(Interrupted(msg))
+        stop = RunStopped(stopped_by(signum))
         if isinstance(self.message_writer, WholeLineWriter):
             self.message_writer.stop(stop)
         else:
@@ -332,9 +368,20 @@ class TapGong(Tap):
         """Say what is wrong with the settings before anything is emitted.
 
         Raises:
-            SettingsError: credentials, dates, api_url or workspace ids are wrong.
+            SettingsError: credentials, dates, api_url, workspace ids or the inbox are wrong.
         """
-        _ = self.run, self.client
+        _ = self.run, self.client, self.inbox
+        without_salt = [
+            name
+            for name, stream in self.selected.items()
+            if self.personal_data.hashed_without_salt(stream.schema, stream.primary_keys)
+        ]
+        if without_salt:
+            self.logger.warning(
+                "What the keys of %s are made of is hashed with the secret of the credentials, and "
+                "changes with it; set personal_data_salt to a long random text for good",
+                ", ".join(without_salt),
+            )
         if self.config.get("workspace_ids"):
             try:
                 _ = self.lists.workspaces
@@ -363,6 +410,19 @@ class TapGong(Tap):
             budget=self.config["daily_request_budget"],
             spent=client.limiter.used,
         )
+
+    def progress(self) -> Progress:
+        """Shows how far the streams have come."""
+        pace = Pace(self.clock)
+
+        def stages() -> list[Stage]:
+            return [
+                pace.stage(name, stream.report)
+                for name, stream in self.selected.items()
+                if stream.report.records
+            ]
+
+        return Progress(stages, clock=self.clock, logger=self.logger, console=watched())
 
     def slices(self, parts: int) -> list[Part]:
         """Adjacent ranges that together are the whole of the run, of about equal cost.
@@ -416,6 +476,16 @@ class TapGong(Tap):
             }
         _ = self.streams
         super().setup_mapper()
+        if self.personal_data.is_kept:
+            return
+        for entry in self.catalog.streams:
+            # The SDK has just done the same, with all that is selected.
+            name, stream = entry.tap_stream_id, self.streams.get(entry.tap_stream_id)
+            if stream is not None:
+                is_selected = entry.metadata.resolve_selection()
+                selected = get_selected_schema(name, entry.schema.to_dict(), is_selected)
+                treated = self.personal_data.schema(selected, stream.schema, stream.primary_keys)
+                self.mapper.register_raw_stream_schema(name, treated, entry.key_properties)
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
@@ -454,8 +524,12 @@ class TapGong(Tap):
             end: how the run ended: done, failed or work left.
             path: of the report.
         """
+        console = watched(even_if_output_is_shown=True)
+        if console:
+            console.print(as_table(self.reports))
         for name, report in self.reports.items():
-            self.logger.info("%s: %s", name, report)
+            if not console:
+                self.logger.info("%s: %s", name, report)
             if report.unknown_fields:
                 self.logger.warning(
                     "%s: Gong sends fields that this version does not know: %s. Those at the top "
@@ -482,7 +556,11 @@ class TapGong(Tap):
         self.close()
         if path:
             content = msgspec.json.encode(as_json(self.reports, client, end=end))
-            Path(path).write_bytes(msgspec.json.format(content, indent=2))
+            try:
+                Path(path).write_bytes(msgspec.json.format(content, indent=2))
+            except OSError as error:
+                msg = f"--report {path} cannot be written: {error.strerror}"
+                raise SettingsError(msg) from error
 
     def _tell_what_is_left(self) -> None:
         """Log how far each windowed stream has come."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import pendulum
 from typing_extensions import override
 
 from gong_api.errors import MissingScope, Refused
@@ -19,13 +20,14 @@ from tap_gong.windows import Slices, Window
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    import pendulum
     from singer_sdk.helpers.types import Record
 
     from gong_api.operation import Page
+    from tap_gong.hints import Hints
     from tap_gong.tap import TapGong
 
 
+_LONG_AGO = pendulum.datetime(1970, 1, 1)
 # In the state of a stream that was not selected: transcripts that came for the others.
 _MISSED = "missed"
 
@@ -42,11 +44,13 @@ class TranscriptSource(Source):
 
     operation = TRANSCRIPTS
     follows = CallSource
+    takes_hints = True
 
     def __init__(self, tap: TapGong) -> None:
         super().__init__(tap)
         self._missing: dict[str, pendulum.DateTime] = {}
         self._read_again: set[str] = set()
+        self._hinted: set[str] = set()
         self._is_warned = False
         self._looks_up_speakers = tap.run.calls is CALLS_EXTENSIVE
         self.speakers: dict[str, Speakers] = {}
@@ -82,7 +86,8 @@ class TranscriptSource(Source):
         )
         for row in rows:
             came.add(row["callId"])
-            yield row
+            if row["callId"] not in self._hinted:
+                yield row
         if calls is None:
             calls = self._known_calls_of(window)
         self._missing = {call: time for call, time in calls.items() if call not in came}
@@ -133,12 +138,35 @@ class TranscriptSource(Source):
         return self._of_calls(self._wanted_ids(call_ids))
 
     @override
+    def hinted_records(self, hints: Hints) -> Iterable[Record]:
+        calls = self._hinted_calls(hints)
+        for row in self._of_calls(list(calls)):
+            self._hinted.add(row["callId"])
+            yield row
+        self._missing = {call: time for call, time in calls.items() if call not in self._hinted}
+        if self._missing:
+            times = self._missing.values()
+            self.end_window(Window(min(times), max(times).add(seconds=1)))
+
+    @override
     def filtered_pages(self, filters: Mapping[str, Any]) -> Iterator[Page]:
         for page in super().filtered_pages(filters):
             if any(reader.wants_speakers for reader in self.due):
                 ids = [row["callId"] for row in page.records if row.get("callId")]
                 self.speakers = self._speakers_of(ids)
             yield page
+
+    def _hinted_calls(self, hints: Hints) -> dict[str, pendulum.DateTime]:
+        """The calls that automation rules have named, as far as this run wants them."""
+        if self._calls.hinted is not None:
+            return self._calls.hinted
+        # Nothing is made of calls in this run. One whose time is not known is as good as settled.
+        times = {call: time or _LONG_AGO for call, time in hints.times.items()}
+        wanted = [c for c, time in times.items() if time is _LONG_AGO or self.run.covers(time)]
+        for call in times:
+            # Whatever Gong does not show yet is owed.
+            hints.shown(call)
+        return {call: times[call] for call in self._wanted_ids(wanted)}
 
     def _keep_owed(self) -> None:
         self.report.owed = len(self.owed)

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from gong_api.errors import CursorExpired, GongError
 from tap_gong.cost import Cost
+from tap_gong.hints import Hints
 from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
 from tap_gong.windows import AHEAD, Slices, Window, iso
@@ -137,7 +138,9 @@ class WindowedStream(BookmarkedStream):
         if self.run.call_ids and source.is_about_calls:
             return Cost.of(len(self.run.call_ids))
         span = Window(min(reader.start() for reader in source.readers), source.end())
-        return source.cost(span) if span.start < span.end else Cost(0, 0)
+        cost = source.cost(span) if span.start < span.end else Cost(0, 0)
+        hinted = self._tap.lockstep(self).count_hinted() if source.takes_hints else 0
+        return cost.plus(Cost.of(hinted)) if hinted else cost
 
 
 class Lockstep:
@@ -183,6 +186,7 @@ class Lockstep:
                 read = functools.partial(source.records_by_id, self._run.call_ids)
                 yield from self._feed(read, source, readers)
             return
+        yield from self._hinted()
         yield from self._windows()
         if self._run.keeps_bookmarks:
             return
@@ -198,11 +202,56 @@ class Lockstep:
         if self._run.call_ids or not self._sources[0].is_about_calls:
             return
         try:
-            self._begin_windows()
+            if self._hints and self._hints.times:
+                # They come first: the windows are begun when these have been read.
+                self._sources[0].begin_hinted(self._hints)
+            else:
+                self._begin_windows()
         except GongError as error:
             # It is these streams' alone, and comes again in their turn.
             if not error.concerns_operation:
                 raise
+
+    @functools.cached_property
+    def _hints(self) -> Hints | None:
+        """What automation rules have named; None where that is of no use."""
+        inbox = self._tap.inbox if self._tap.takes_hints else None
+        members = self._hinted_members()
+        if inbox is None or not members:
+            return None
+        return Hints(inbox, (member.stream_state for member in members))
+
+    def count_hinted(self) -> int:
+        """How many calls automation rules have named."""
+        return len(self._hints.times) if self._hints else 0
+
+    def _hinted_members(self) -> list[WindowedStream]:
+        return [member for member in self._members if member.source.takes_hints]
+
+    def _hinted(self) -> Iterator[Record]:
+        """The calls that automation rules have named; the windows' bookmarks stay."""
+        hints = self._hints
+        if hints is None:
+            return
+        members = self._hinted_members()
+        for source in self._sources if hints.times else ():
+            readers = self._readers(source, members)
+            if readers:
+                read = functools.partial(source.hinted_records, hints)
+                yield from self._feed(read, source, readers)
+        if hints.times:
+            self._leader.logger.info(
+                "%d calls named by automation rules were asked for first; %d of them Gong does not "
+                "show yet",
+                len(hints.times),
+                len(hints.unseen(self._run.present)),
+            )
+        if self._run.keeps_bookmarks:
+            return
+        for member in members:
+            if member.report.failed is None:
+                hints.write(member.stream_state, self._run.present)
+        self._leader.write_state()
 
     def begin_anew(self) -> None:
         """Plan the windows again: the history is longer than was thought."""
@@ -234,18 +283,18 @@ class Lockstep:
             self._begin_windows()
             rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
             if not (yield from whole(self._leader, slices, window, rows)):
-                for source in self._sources[1:]:
-                    self._tap.ahead.forget(source.operation)
+                self._tap.ahead.forget_window(window)
                 continue
             for source in self._sources:
                 if self._readers(source, due):
                     source.end_window(window)
+            slices.finished(window, max(source.announced for source in self._sources))
             for member in due:
                 if member.report.failed is None:
                     member.report.windows += 1
+                    member.report.share = slices.share
                     member.move_bookmark(window.end)
             self._leader.write_state()
-            slices.finished(window, max(source.announced for source in self._sources))
 
     def _begin_windows(self) -> None:
         """Have the windows to come fetched, as many as can be under way."""
@@ -299,9 +348,16 @@ class Lockstep:
         except GongError as error:
             if not error.concerns_operation:
                 raise
-            self._tap.ahead.forget(source.operation)
             for reader in readers:
                 reader.fail(error)
+            self._forget(source)
+
+    def _forget(self, source: Source) -> None:
+        """Drop what was begun of a source that fails."""
+        for other in self._sources:
+            # What was to be asked for by its ids will be asked for in another way.
+            if other is source or other.follows is type(source):
+                self._tap.ahead.forget(other.operation)
 
 
 def whole(

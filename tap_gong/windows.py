@@ -76,6 +76,9 @@ class Slices:
         most: int = _MOST,
     ) -> None:
         self._span = span
+        self._whole = span
+        self._expected = expected
+        self._records = 0
         self._planned: deque[Window] = deque()
         self._cuts = sorted(cut for cut in cuts if cut in span)
         self._ideal = min(most, _MOST if expected is None else ideal_records(expected))
@@ -101,10 +104,18 @@ class Slices:
         cut = next((cut for cut in self._cuts if cut > start), self._span.end)
         return min(start + self._length, cut)
 
+    @property
+    def share(self) -> float:
+        """How much is done, from 0 to 1: by records where their number is known, else by time."""
+        if self._expected:
+            return min(1.0, self._records / self._expected)
+        return 1 - self._span.length / self._whole.length if self._whole.length else 1.0
+
     def finished(self, window: Window, records: int) -> None:
         """The window is done; it held or announced so many records, a hint that may be off."""
         self._planned.popleft()
         self._span = Window(window.end, self._span.end)
+        self._records += records
         # A holiday must not be taken for the rule: grow twofold at most.
         ideal = _ideal_length(window, records, self._ideal)
         self._length = min(ideal, self._length * 2)

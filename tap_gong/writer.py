@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from typing_extensions import override
 
+from gong_api.command import drop_output, output_failed
+
 if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.simple import Message
 
@@ -23,17 +25,26 @@ class WholeLineWriter(MsgSpecWriter):
         self._stop: RunStopped | None = None
 
     def stop(self, stop: RunStopped) -> None:
-        """End the run, now or when the present line is out.
+        """End the run, now or when the present line is out; if told twice, now.
 
         Raises:
             RunStopped: now.
         """
-        if not self._is_writing:
-            raise stop
-        self._stop = stop
+        if self._is_writing and self._stop is None:
+            self._stop = stop
+            return
+        if self._is_writing:
+            # The reader does not read; neither should the rest of the line wait for it.
+            drop_output()
+        raise stop
 
     @override
     def write_message(self, message: Message) -> None:
+        """Write a line.
+
+        Raises:
+            RunStopped: it cannot be written, or a stop came meanwhile.
+        """
         self._is_writing = True
         try:
             # With PYTHONUNBUFFERED, stdout is raw: a signal may cut a write short.
@@ -42,6 +53,9 @@ class WholeLineWriter(MsgSpecWriter):
                 while written < len(line):
                     written += sys.stdout.buffer.write(line[written:])
             sys.stdout.flush()
+        except OSError as error:
+            # The SDK would report an exception as unhandled.
+            raise output_failed(error) from None
         finally:
             self._is_writing = False
         if self._stop:

@@ -10,7 +10,6 @@ import contextlib
 import csv
 import hashlib
 import json
-import os
 import sqlite3
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from gong_api.errors import SettingsError
+from gong_api.private_files import appending, make_file, tighten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -144,8 +144,8 @@ class Ledger:
         self._in_transaction = False
         self.gatherings = 0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            make_file(path)
+            tighten(path, "ledger_path")
             self._lock = FileLock(f"{path}.lock", mode=0o600)
             self._lock.acquire(timeout=0)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
@@ -166,7 +166,7 @@ class Ledger:
             raise SettingsError(_unusable(path, error)) from error
         if receipts is not None:
             try:
-                receipts.open("a", encoding="utf-8").close()
+                appending(receipts).close()
             except OSError as error:
                 msg = f"receipts_path {receipts} cannot be written: {error.strerror}"
                 raise SettingsError(msg) from error
@@ -359,7 +359,7 @@ class Ledger:
         )
         settled = self._row(row.id)
         if self._receipts and status != PENDING:
-            with self._receipts.open("a", encoding="utf-8") as file:
+            with appending(self._receipts) as file:
                 file.write(json.dumps(settled.receipt(), ensure_ascii=False) + "\n")
         return settled
 

@@ -11,11 +11,13 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import fsspec
 
 from gong_api.client import Content
 from gong_api.errors import GongError, masked
+from gong_api.progress import Progress, Stage, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -134,17 +136,26 @@ def _below(root: str, path: str) -> str:
     if "://" in root and not root.startswith("file://"):
         base = root.rstrip("/") + "/"
         whole = path if "://" in path else base + path.lstrip("/")
-        if not whole.startswith(base) or ".." in whole.removeprefix(base).split("/"):
+        inner = _unquoted(whole.removeprefix(base)).replace("\\", "/")
+        # `::` chains a URL to another one, which may be anywhere.
+        if not whole.startswith(base) or "::" in inner or ".." in re.split(r"[/?#]", inner):
             msg = f"{path} is not below media_root {root}"
             raise BadMedia(msg)
         return whole
-    folder = Path(root.removeprefix("file://")).resolve()
+    folder = Path(root.removeprefix("file://")).expanduser().resolve()
     is_elsewhere = "://" in path and not path.startswith("file://")
     whole_path = (folder / path.removeprefix("file://")).resolve()
     if is_elsewhere or not whole_path.is_relative_to(folder):
         msg = f"{path} is not below media_root {root}"
         raise BadMedia(msg)
     return str(whole_path)
+
+
+def _unquoted(path: str) -> str:
+    """A path without `%2e` and the like, however often they are quoted."""
+    while (plainer := unquote(path)) != path:
+        path = plainer
+    return path
 
 
 class Form:
@@ -191,11 +202,25 @@ class Form:
         yield self._tail
 
     def _read(self, media: Media) -> Iterator[bytes]:
-        progress = _Progress(media, self._clock)
-        for chunk in _chunks(media):
-            yield chunk
-            progress.sent(len(chunk))
-        if progress.bytes != media.size:
+        began = self._clock.now()
+        sent = 0
+
+        def stages() -> list[Stage]:
+            seconds = (self._clock.now() - began).total_seconds()
+            return [_stage(media, sent, seconds)]
+
+        with Progress(
+            stages,
+            clock=self._clock,
+            logger=logger,
+            console=watched(even_if_output_is_shown=True),
+            every=_PAUSE,
+        ) as progress:
+            for chunk in _chunks(media):
+                yield chunk
+                sent += len(chunk)
+                progress.tick()
+        if sent != media.size:
             msg = f"{media.path} changed while it was being sent"
             raise BadMedia(msg)
 
@@ -228,27 +253,13 @@ def _quoted(name: str) -> str:
     return re.sub(r'[\\"\r\n]', "_", name)
 
 
-class _Progress:
-    """A line in the log every ten seconds."""
-
-    def __init__(self, media: Media, clock: Clock) -> None:
-        self.bytes = 0
-        self._media = media
-        self._clock = clock
-        self._began = self._told = clock.now()
-
-    def sent(self, count: int) -> None:
-        self.bytes += count
-        now = self._clock.now()
-        if (now - self._told).total_seconds() < _PAUSE:
-            return
-        self._told = now
-        rate = self.bytes / (now - self._began).total_seconds()
-        logger.info(
-            "%s: %.0f %% of %.0f MB sent, %.1f MB/s, %.0f s to go",
-            self._media.name,
-            100 * self.bytes / self._media.size,
-            self._media.size / 1e6,
-            rate / 1e6,
-            (self._media.size - self.bytes) / rate,
-        )
+def _stage(media: Media, sent: int, seconds: float) -> Stage:
+    """How far an upload has come in so many seconds."""
+    rate = sent / seconds if seconds else 0.0
+    return Stage(
+        media.name,
+        f"{sent / 1e6:,.0f} of {media.size / 1e6:,.0f} MB sent",
+        share=sent / media.size if media.size else None,
+        rate=f"{rate / 1e6:,.1f} MB/s",
+        seconds_left=(media.size - sent) / rate if rate else None,
+    )

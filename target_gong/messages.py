@@ -11,6 +11,8 @@ from singer_sdk.singerlib.encoding import SimpleSingerReader
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from typing_extensions import override
 
+from gong_api.command import Interrupted, RunStopped
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,6 +32,12 @@ class MessageReader(SimpleSingerReader):
     def process_lines(
         self, file_input: IO[str] | None, callbacks: dict[str, Callable[[dict[str, Any]], None]]
     ) -> Counter[str]:
+        """Read all messages.
+
+        Raises:
+            InvalidInputLine: a line is no message.
+            RunStopped: a signal came, or the last line is cut short.
+        """
         counted: Counter[str] = Counter()
         number = 0
         try:
@@ -37,7 +45,7 @@ class MessageReader(SimpleSingerReader):
                 number += 1
                 if not line.strip():
                     continue
-                message = self.deserialize_json(line)
+                message = self._message(line)
                 kind = _checked(message)
                 if self.stopping is None:
                     callbacks[kind](message)
@@ -49,9 +57,20 @@ class MessageReader(SimpleSingerReader):
             msg = f"line {number}: {error}"
             raise InvalidInputLine(msg) from None
         except UnicodeDecodeError as error:
+            if error.reason == "unexpected end of data":
+                raise _cut_short() from None
             msg = f"line {number + 1} or near it: it is not UTF-8 ({error.reason})"
             raise InvalidInputLine(msg) from None
         return counted
+
+    def _message(self, line: str) -> dict[str, Any]:
+        try:
+            return self.deserialize_json(line)
+        except InvalidInputLine:
+            # Only the last line can be without its end.
+            if not line.endswith("\n"):
+                raise _cut_short() from None
+            raise
 
     @override
     def deserialize_json(self, line: str) -> dict[str, Any]:
@@ -61,6 +80,15 @@ class MessageReader(SimpleSingerReader):
             msg = f"it is not JSON ({error})"
             raise InvalidInputLine(msg) from None
         return message
+
+
+def _cut_short() -> RunStopped:
+    """A source that was ended while it wrote: what it had to say is not all here."""
+    msg = (
+        "The source ended in the middle of a line; look why. What it said before its last STATE is "
+        "done, run again to go on"
+    )
+    return RunStopped(Interrupted(msg))
 
 
 def _checked(message: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
+import os
 import sqlite3
 import sys
 import tempfile
@@ -21,7 +21,14 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine, SingerError
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
-from gong_api.command import ConfigFiles, RunStopped, gong_command, settings_checked
+from gong_api.command import (
+    ConfigFiles,
+    RunStopped,
+    gong_command,
+    ignore_signals,
+    settings_checked,
+    stopped_by,
+)
 from gong_api.errors import GongError, NothingFound, SettingsError
 from gong_api.settings import SANDBOX, company, connect
 from target_gong.fields import checked_zone
@@ -220,6 +227,7 @@ class TargetGong(Target):
         try:
             target.read(file_input)
         finally:
+            ignore_signals()
             target.conclude()
         target.raise_failures()
 
@@ -491,7 +499,9 @@ class TargetGong(Target):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         # Private: the SDK would drain what is queued and end with exit code 0.
-        self.stopping.ask(f"Stopped by {signal.Signals(signum).name}; run again to go on")
+        self.stopping.ask(str(stopped_by(signum)))
+        # Not logged: the signal may have come in the middle of a line of the log.
+        os.write(2, b"Ending after what is being sent; a second signal ends at once\n")
 
 
 def counted(count: int, name: str) -> str:

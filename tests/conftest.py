@@ -8,11 +8,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gong_sandbox import Sandbox
+from tests.reliability_table import MARKER, ReliabilityTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NOW = datetime(2026, 6, 15, 18, tzinfo=timezone.utc)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-reliability",
+        action="store_true",
+        help="write docs/reliability.md from the tests that pass; not with -n",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+    if config.getoption("--write-reliability"):
+        if config.getoption("numprocesses", None):
+            msg = "--write-reliability needs the whole session in one process, without -n"
+            raise pytest.UsageError(msg)
+        config.pluginmanager.register(ReliabilityTable())
 
 
 def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:

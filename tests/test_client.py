@@ -7,6 +7,8 @@ from typing import Any
 import pendulum
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gong_api.clock import SystemClock
 from gong_api.errors import (
@@ -21,13 +23,17 @@ from gong_api.errors import (
     SettingsError,
     Unreachable,
 )
+from gong_api.hosts import checked_url
 from gong_api.limiter import MemoryStore, RequestLimiter
 from gong_api.operation import Operation
-from gong_api.settings import checked_url, connect
+from gong_api.retries import transient_answer
+from gong_api.settings import connect
 from tap_gong.streams.calls import Calls
 from tap_gong.streams.users import Users
 from tap_gong.tap import TapGong
+from tests.command_run import Frozen
 from tests.conftest import settings
+from tests.faulty_proxy import FaultyProxy, limiting
 
 
 class FakeClock(SystemClock):
@@ -139,6 +145,62 @@ def test_retry_after_is_waited_for(sandbox, client_of, clock):
     assert clock.slept[0] >= 1
 
 
+ODD_WAITS = {
+    "Mon Jun 15 18:00:07 2026": 7,
+    "Monday, 15-Jun-26 18:00:07 GMT": 7,
+    "Mon, 15 Jun 2026 18:00:07 -0000": 7,
+    "2.5": 2.5,
+    "0": None,
+    "-5": None,
+    "nan": None,
+    "1e999": None,
+    "soon": None,
+    "Mon, 15 Jun 2026 17:00:00 GMT": None,
+    "Mon, 15 Jun 2999999 18:00:07 +99999999": None,
+}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *(pytest.param(text, id=text) for text in list(ODD_WAITS)[1:]),
+        pytest.param(
+            next(iter(ODD_WAITS)),
+            marks=pytest.mark.proves(
+                "429, Retry-After as a date in an old form",
+                "tap and target",
+                "waited for; what names no wait (0, the past, nonsense) becomes a growing guess",
+            ),
+            id="an old form",
+        ),
+    ],
+)
+def test_odd_forms_of_retry_after(company, header):
+    clock = Frozen()
+    with FaultyProxy(company.url) as proxy:
+        proxy.meet(limiting(header), limiting(header))
+        config = TapGong(config=settings(company, api_url=proxy.url)).config
+        client = connect(config, clock)
+        assert client.request("GET", "/v2/workspaces")["workspaces"]
+        client.close()
+    seconds = ODD_WAITS[header]
+    if seconds is None:
+        assert 1.5 <= clock.waited <= 3
+    elif seconds == 2.5:
+        assert clock.waited == 5
+    else:
+        assert 7 <= clock.waited <= 9
+
+
+@given(st.text(st.characters(codec="latin-1")))
+def test_no_retry_after_is_too_odd(header):
+    response = requests.Response()
+    response.status_code, response.request = 429, requests.Request("GET", "https://a").prepare()
+    response.headers["Retry-After"] = header
+    wait = transient_answer(response, SystemClock()).retry_after
+    assert wait is None or wait > 0
+
+
 def test_a_wait_of_hours_stops_the_run_instead(sandbox, client_of, clock):
     sandbox.faults.next("429-hours")
     with pytest.raises(LimitReached, match="max_retry_wait") as stop:
@@ -206,6 +268,9 @@ def test_a_host_that_never_answered_is_not_tried_for_minutes(
         ("api.gong.io", "must look like"),
         ("https://user:secret@api.gong.io", "must look like"),
         ("http://[::1", "must look like"),
+        ("https://*.gong.io", "must look like"),
+        ("https://a..gong.io", "must look like"),
+        (f"https://{'a' * 64}.gong.io", "must look like"),
         ("https://api.gong.io:abc", "must look like"),
         ("ftp://api.gong.io", "must look like"),
         ("https://api.gong.io/v2", "host alone"),

@@ -17,6 +17,7 @@ import yaml
 
 from tap_gong.tap import TapGong
 from target_gong.target import TargetGong
+from tests.reliability_table import collected, table, written
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,6 +39,10 @@ def test_generated_blocks_have_not_drifted(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "[begin " in text
     assert generator().generated(text) == text, "run `make docs`"
+
+
+def test_the_table_of_faults_is_what_the_tests_prove(request):
+    assert table(collected(request.session)) == written(), "run `make reliability`"
 
 
 def test_meltano_yml_fits_meltanos_own_schema():
@@ -67,12 +72,12 @@ def test_files_that_the_docs_name_exist():
         for target in re.findall(r"\]\((?!http|#)([^)#]+)\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
         for name in re.findall(
-            r"`((?:gong_api|gong_sandbox|tap_gong|tests|docs|examples)/[\w/.]*)`", text
+            r"`((?:gong_api|gong_sandbox|gong_webhook|tap_gong|tests|docs|examples)/[\w/.]*)`", text
         ):
             assert (ROOT / name).exists(), f"{page.name}: {name}"
 
 
-@pytest.mark.parametrize("command", ["tap-gong", "target-gong", "gong-sandbox"])
+@pytest.mark.parametrize("command", ["tap-gong", "target-gong", "gong-sandbox", "gong-webhook"])
 def test_commands_say_their_version(command):
     done = subprocess.run(
         [str(Path(sys.executable).parent / command), "--version"],

@@ -20,6 +20,8 @@ OF_ANOTHER_VINTAGE = {
     "/v2/settings/briefs",
     "/v2/flows/steps",
 }
+# Made of what automation rules post.
+OF_NO_OPERATION = {"to gong-webhook"}
 ALL = {stream.name for stream in STREAMS}
 
 
@@ -59,14 +61,14 @@ def test_every_read_operation_of_the_document_is_used(served):
     server, _ = served
     assert {line.split()[1] for line in server.answered} >= {
         stream.operation.path for stream in STREAMS
-    } - OF_ANOTHER_VINTAGE
+    } - OF_ANOTHER_VINTAGE - OF_NO_OPERATION
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
 def test_what_the_document_answers_is_valid_and_keyed(served, stream):
     _, output = served
     rows = output.records[stream.name]
-    if stream.operation.path in OF_ANOTHER_VINTAGE:
+    if stream.operation.path in OF_ANOTHER_VINTAGE | OF_NO_OPERATION:
         assert rows == []
         return
     schema = next(m for m in output.of("SCHEMA") if m["stream"] == stream.name)["schema"]

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 
 import pendulum
 import pytest
+import redis
 
 from gong_api.clock import SystemClock
 from gong_api.errors import LimitReached, SettingsError
@@ -221,3 +222,22 @@ def test_a_store_that_cannot_be_used_is_named(setting, message):
     with pytest.raises(SettingsError, match=message) as caught:
         RequestLimiter(per_second=3, budget=0, clock=SystemClock(), store=store(setting, "us"))
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_redis_server_that_forbids_scripts_is_named(redis_url):
+    redis.Redis.from_url(redis_url).execute_command(
+        "ACL", "SETUSER", "plain", "on", ">hunter2", "~*", "+@all", "-@scripting"
+    )
+    setting = redis_url.replace("redis://", "redis://plain:hunter2@")
+    with pytest.raises(SettingsError, match=r"Redis server at .* cannot be used") as caught:
+        RequestLimiter(per_second=3, budget=0, clock=SystemClock(), store=store(setting, "us"))
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("setting", ["memory", "sqlite"])
+@pytest.mark.parametrize("per_second", [0.00001, 0.5])
+def test_a_rate_may_be_as_low_as_one_likes(tmp_path, setting, per_second):
+    setting = setting if setting == "memory" else f"sqlite:///{tmp_path}/quota.db"
+    RequestLimiter(
+        per_second=per_second, budget=0, clock=SystemClock(), store=store(setting, "us")
+    ).take()

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pendulum
@@ -20,12 +20,15 @@ from gong_sandbox import Sandbox
 from tap_gong.streams import STREAMS
 from tests.conftest import settings
 from tests.singer_run import run_tap
+from tests.webhook.receiver_run import SECRET
+from tests.webhook.receiver_run import served as receiving
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PROJECT = (
     "gong_api",
     "gong_sandbox",
+    "gong_webhook",
     "tap_gong",
     "target_gong",
     "examples",
@@ -221,11 +224,77 @@ def test_deleted_calls_are_found_in_duckdb(project, served):
     assert sorted(json.loads(run(project, python, "-c", query).replace("'", '"'))) == sorted(gone)
 
 
+def test_from_a_delivery_to_the_competitors_in_duckdb(project):
+    """What automation rules post is in DuckDB after one run, and what it cost."""
+    now = datetime(2026, 6, 15, 18, tzinfo=timezone.utc)
+    inbox = project / ".gong" / "inbox.db"
+    for folder in (inbox.parent, project / "output"):
+        folder.mkdir(exist_ok=True)
+    with (
+        receiving(inbox, secret=SECRET) as receiver,
+        Sandbox(
+            calls=300,
+            days=40,
+            seed=11,
+            now=now,
+            requests_per_second=0,
+            daily_requests=0,
+            webhook=f"{receiver.url}?secret={SECRET}",
+        ) as sandbox,
+    ):
+        env = for_the(
+            sandbox,
+            TAP_GONG_HINTS_START_DATE="2026-06-13T00:00:00Z",
+            TAP_GONG_HINTS_END_DATE=now.isoformat(),
+            TARGET_DUCKDB_FILEPATH="output/arrivals.duckdb",
+        )
+        command = (BIN / "meltano", "run", "tap-gong-hints", "target-duckdb")
+        run(project, *command, env=env)
+        sandbox.clock.advance(timedelta(days=3))
+        slots = sandbox.company.slots(None, None, now=sandbox.clock.now())
+        wanted = {slot.id for slot in slots if slot.listed_at > now}
+        assert 10 <= len(wanted) <= 100
+        assert sandbox.webhook
+        while len(receiver.events) < len(wanted):
+            sandbox.webhook.post_due()
+        sandbox.clear_requests()
+        env["TAP_GONG_HINTS_END_DATE"] = sandbox.clock.now().isoformat()
+        log = run(project, *command, env=env)
+        asked = [(e.path, len(e.body["filter"].get("callIds", []))) for e in sandbox.requests]
+    assert asked[:2] == [
+        ("/v2/calls/extensive", len(wanted)),
+        ("/v2/calls/transcript", len(wanted)),
+    ]
+    # Beside the hints: the window since the last run, which holds most of them again, and a
+    # transcript that the last run left owed.
+    assert [path for path, _ in asked[2:]] == [
+        "/v2/calls/extensive",
+        "/v2/calls/transcript",
+        "/v2/calls/transcript",
+    ]
+    assert requests_of(log) == len(asked)
+    python = project / ".meltano" / "loaders" / "target-duckdb" / "venv" / "bin" / "python"
+    query = (
+        "import duckdb, json, pathlib; db = duckdb.connect('output/arrivals.duckdb');"
+        "rows = lambda sql: db.execute(sql).fetchall();"
+        "print(json.dumps([rows('select id from gong.calls'),"
+        " rows('select callId from gong.automation_events'),"
+        " rows(pathlib.Path('examples/competitors_by_opportunity.sql').read_text())], default=str))"
+    )
+    calls, events, competitors = json.loads(run(project, python, "-c", query))
+    assert wanted <= {call for (call,) in calls}
+    assert {call for (call,) in events} == wanted
+    assert competitors
+
+
 def test_the_demo_from_nothing(project):
     env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     shutil.copy(ROOT / "Makefile", project / "Makefile")
     out = run(project, "make", "demo", env=env)
     assert "open opportunities" in out
+    assert "output/report.html" in out
+    report = (project / "output" / "report.html").read_text(encoding="utf-8")
+    assert report.count("<svg") == 4
     csv.field_size_limit(2**31 - 1)
     with (project / "output" / "csv" / "calls.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

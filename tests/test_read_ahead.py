@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from datetime import timedelta
 
+import pendulum
 import pytest
 import requests
 
+from gong_api.clock import SystemClock
 from gong_api.command import RunStopped
 from gong_api.errors import Refused
 from gong_api.settings import connect
 from gong_sandbox import Sandbox
-from tap_gong.operations import CALLS, CALLS_EXTENSIVE, USERS
+from tap_gong.operations import CALLS, CALLS_EXTENSIVE, USERS, WORKSPACES
 from tap_gong.read_ahead import Coming, ReadAhead
 from tap_gong.tap import TapGong
+from tap_gong.windows import Window
 from tests.conftest import NOW, settings
 from tests.singer_run import Output, run_tap
 
@@ -156,6 +160,93 @@ def test_what_is_forgotten_is_not_asked_for(sandbox, ahead_of):
         ahead.begin(CALLS, params={**SPAN, "toDateTime": f"2026-06-{day:02}T00:00:00Z"})
     ahead.forget(CALLS)
     assert settled(sandbox) <= 2
+
+
+@pytest.mark.parametrize(
+    ("streams", "workspaces", "planned", "too_full"),
+    [
+        ({"calls", "transcripts"}, 0, 60, 45),
+        ({"calls", "transcripts"}, 2, 60, 45),
+        ({"call_index"}, 0, 260, 120),
+    ],
+)
+def test_cutting_windows_wastes_little_of_what_was_begun(
+    company, monkeypatch, streams, workspaces, planned, too_full
+):
+    monkeypatch.setattr("tap_gong.windows._FEWEST", planned)
+    monkeypatch.setattr("tap_gong.windows.TOO_FULL", too_full)
+    chosen = [str(found["id"]) for found in company.company.workspaces()[:workspaces]]
+    asked = []
+    for concurrency in (1, 6):
+        company.clear_requests()
+        config = settings(company, end_date=NOW.isoformat(), concurrency=concurrency)
+        run_tap({**config, "workspace_ids": chosen}, streams=streams)
+        asked.append(settled(company))
+    # A window of two workspaces is cut by what the first of them announces.
+    assert asked[1] - asked[0] <= workspaces * 4
+
+
+def test_a_window_that_is_forgotten_takes_along_what_it_led_to(sandbox, ahead_of):
+    ahead = ahead_of(sandbox)
+
+    def leads_to(_):
+        yield Coming(CALLS, {"params": SPAN})
+
+    window = Window(pendulum.datetime(2026, 1, 1), pendulum.datetime(2026, 2, 1))
+    ahead.begin(USERS, leads_to=leads_to, window=window)
+    ahead.begin(WORKSPACES)
+    assert settled(sandbox) == 3
+    ahead.forget_window(window)
+    list(ahead.pages(WORKSPACES))
+    assert settled(sandbox) == 3
+    list(ahead.pages(USERS))
+    list(ahead.pages(CALLS, params=SPAN))
+    assert settled(sandbox) == 5
+
+
+def test_a_list_whose_cursor_may_have_died_is_begun_anew(monkeypatch):
+    """It was begun long before its turn, and there was no room for the rest of it."""
+
+    class Later(SystemClock):
+        now_is = pendulum.instance(NOW)
+
+        def now(self):
+            return self.now_is
+
+    clock = Later()
+    monkeypatch.setattr("tap_gong.read_ahead._MOST_HELD_UNLIMITED", 1)
+    with Sandbox(calls=260, days=60, now=NOW, requests_per_second=0, daily_requests=0) as sandbox:
+        ahead = ReadAhead(connect(TapGong(config=settings(sandbox)).config, clock), 2)
+        ahead.begin(CALLS, params=SPAN)
+        assert settled(sandbox) == 1
+        sandbox.clock.advance(timedelta(hours=2))
+        clock.now_is = clock.now_is.add(hours=2)
+        assert sum(len(page.records) for page in ahead.pages(CALLS, params=SPAN)) == 260
+        ahead.close()
+
+
+def test_a_failed_stream_is_followed_up_no_more(monkeypatch):
+    monkeypatch.setattr("tap_gong.windows._FEWEST", 20)
+    with Sandbox(
+        calls=400,
+        days=200,
+        now=NOW,
+        requests_per_second=0,
+        daily_requests=0,
+        latency=0.02,
+        without_scopes=["api:calls:read:transcript"],
+    ) as sandbox:
+        config = settings(sandbox, end_date=NOW.isoformat(), concurrency=2)
+        output = run_tap(config, streams={"calls", "transcripts"})
+        assert output.failed == ["transcripts"]
+        settled(sandbox)
+    # The one that is read, and those that may be under way.
+    assert sum(entry.status == 401 for entry in sandbox.requests) <= 3
+
+
+def test_every_thread_keeps_its_connection(company, config, caplog):
+    run_tap({**config, "concurrency": 2})
+    assert not [record for record in caplog.records if "pool is full" in record.message]
 
 
 def test_a_budget_is_kept_and_little_of_it_is_wasted():

@@ -46,6 +46,7 @@ ROWS: dict[str, tuple[str, ...] | None] = {
     "crm_objects": None,
     "flow_folders": ("flows",),
     "flow_steps": None,
+    "automation_events": None,
     "email_address_references": (),
     "phone_number_references": (),
 }

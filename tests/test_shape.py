@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.singerlib import SelectionMask
 
 from tap_gong.shape import Shape
+from tests.answering_server import AnsweringServer
 from tests.singer_run import run_tap
 
 SCHEMA: dict[str, Any] = {
@@ -102,3 +107,30 @@ def test_values_are_written_as_they_came(config):
         s["talkTime"] for row in rows for s in (row.get("interaction") or {}).get("speakers", [])
     ]
     assert any(isinstance(value, Decimal) for value in talk)
+
+
+@pytest.mark.parametrize(
+    ("told", "written"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+1", "'+1"),
+        ("-x", "'-x"),
+        ("@x", "'@x"),
+        ("Demo = good", "Demo = good"),
+        ("", ""),
+        (None, None),
+    ],
+)
+def test_the_stream_map_of_the_readme_takes_the_force_from_formulas(config, told, written):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r'^\{"stream_maps".*\}$', readme, re.MULTILINE)
+    (expression,) = json.loads(example)["stream_maps"]["calls"].values()
+    user = {"id": "1", "title": told, "firstName": "Ada"}
+
+    def answer(*_):
+        return 200, {"requestId": "r", "records": {}, "users": [user]}
+
+    with AnsweringServer(answer) as server:
+        mapped = {**config, "api_url": server.url, "stream_maps": {"users": {"title": expression}}}
+        (row,) = run_tap(mapped, streams={"users"}).records["users"]
+    assert (row["title"], row["firstName"]) == (written, "Ada")

@@ -11,14 +11,17 @@ import pytest
 from tap_gong.streams import STREAMS
 from tests.conftest import NOW, settings
 from tests.singer_run import run_tap
+from tests.webhook.receiver_run import inbox_of
 
 
 @pytest.fixture(scope="module")
-def output(company):
-    return run_tap(subjects(company), streams={stream.name for stream in STREAMS})
+def output(company, tmp_path_factory):
+    inbox = inbox_of(company, tmp_path_factory.mktemp("inbox"))
+    config = subjects(company, automation_inbox=inbox)
+    return run_tap(config, streams={stream.name for stream in STREAMS})
 
 
-def subjects(company):
+def subjects(company, **more):
     """Settings that name somebody and something for the streams that look things up."""
     data = company.company
     calls = [data.extensive(slot, now=NOW) for slot in data.slots(None, None, now=NOW)]
@@ -32,6 +35,7 @@ def subjects(company):
         crm_prospect_ids=people,
         email_addresses=[next(p["emailAddress"] for p in parties if p.get("emailAddress"))],
         phone_numbers=[next(p["phoneNumber"] for p in parties if p.get("phoneNumber"))],
+        **more,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -31,7 +32,7 @@ from gong_sandbox.api import (
     workspaces,
 )
 from gong_sandbox.api.answers import Refusal, refused
-from gong_sandbox.api.front_page import front_page
+from gong_sandbox.api.front_page import PUBLIC_KEY_PATH, FrontPage
 from gong_sandbox.api.gateway import (
     Handler,
     Operation,
@@ -262,9 +263,12 @@ def application(site: Site) -> Starlette:
         )
         for method, path, handler, scope in OPERATIONS
     ]
+    front = FrontPage(site)
     app = Starlette(
         routes=[
-            Route("/", front_page),
+            Route("/", front.page),
+            Route("/recordings/{id:int}", front.recording),
+            Route(PUBLIC_KEY_PATH, front.public_key),
             Route(_TOKEN_PATH, _logged_token, methods=["POST"]),
             *routes,
         ],
@@ -286,11 +290,20 @@ def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _logged_token(request: Request) -> Response:
+    began = time.monotonic()
     response = await token(request)
     site: Site = request.app.state.site
     # Neither query nor form is logged: both may hold tokens.
     site.note(
-        RequestLogEntry("POST", request.url.path, {}, None, response.status_code, site.clock.now())
+        RequestLogEntry(
+            "POST",
+            request.url.path,
+            {},
+            None,
+            response.status_code,
+            site.clock.now(),
+            took=time.monotonic() - began,
+        )
     )
     return response
 

@@ -68,6 +68,16 @@ class Faults:
                     return planned.kind
             return next((kind for kind, n in self._every if self._seen % n == 0), None)
 
+    def told(self) -> list[str]:
+        """What is set, a line each."""
+        with self._lock:
+            planned = [
+                f"{fault.kind} for the next {fault.count} requests"
+                + (f" to {fault.path}" if fault.path else "")
+                for fault in self._planned
+            ]
+            return planned + [f"{kind} for one request in {n}" for kind, n in self._every]
+
     def _parsed(self, text: str) -> tuple[str, int]:
         kind, _, every = text.partition(":")
         self._checked(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ class Call:
         content_type: of the body, as the header says.
         status: of a good answer.
         made: what a write made or changed, in a few words.
+        fault: that it meets.
     """
 
     site: Site
@@ -59,6 +61,7 @@ class Call:
     content_type: str
     status: int = 200
     made: str | None = None
+    fault: str | None = None
 
     @property
     def company(self) -> Company:
@@ -91,6 +94,7 @@ class Operation:
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
+        began = time.monotonic()
         site: Site = request.app.state.site
         # Refused requests count too: the quota guards Gong's doors, not its data.
         too_many = site.quota.count(site.clock.now())
@@ -116,6 +120,8 @@ class Operation:
                 status=0 if isinstance(response, Broken) else response.status_code,
                 at=site.clock.now(),
                 made=call.made,
+                took=time.monotonic() - began,
+                fault=call.fault,
             )
         )
         return response
@@ -131,6 +137,7 @@ class Operation:
             if too_many:
                 raise too_many
             authenticate(site, request.headers.get("authorization"))
+            call.fault = fault
             if fault == "reset":
                 return Broken(b"", 0)
             _refuse_at_once(fault)

@@ -18,8 +18,8 @@ class Quota:
     """
 
     def __init__(self, per_second: float, per_day: int) -> None:
-        self._per_second = per_second
-        self._per_day = per_day
+        self.per_second = per_second
+        self.per_day = per_day
         self._recent: deque[float] = deque()
         self._day: tuple[object, int] = (None, 0)
 
@@ -27,24 +27,26 @@ class Quota:
         """Take note of a request; 429 with `Retry-After` in whole seconds where it is too many."""
         return self._count_second() or self._count_day(now)
 
+    def used(self, now: datetime) -> int:
+        """Requests of the UTC day so far, without those that were refused as too many."""
+        day, used = self._day
+        return used if day == now.date() else 0
+
     def _count_second(self) -> Refusal | None:
-        if not self._per_second:
+        if not self.per_second:
             return None
         arrival = time.monotonic()
-        span = max(1.0, 1 / self._per_second)
+        span = max(1.0, 1 / self.per_second)
         while self._recent and arrival - self._recent[0] >= span:
             self._recent.popleft()
-        if len(self._recent) >= max(1, int(self._per_second)):
+        if len(self._recent) >= max(1, int(self.per_second)):
             return limited(1)
         self._recent.append(arrival)
         return None
 
     def _count_day(self, now: datetime) -> Refusal | None:
-        if not self._per_day:
-            return None
-        day, used = self._day
-        used = used if day == now.date() else 0
-        if used >= self._per_day:
+        used = self.used(now)
+        if self.per_day and used >= self.per_day:
             midnight = datetime.combine(
                 now.date() + timedelta(days=1), datetime.min.time(), tzinfo=now.tzinfo
             )

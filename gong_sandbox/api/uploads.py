@@ -78,7 +78,7 @@ def create_call(call: Call) -> dict[str, Any]:
 
 
 async def read_media(request: Request) -> Media | Refusal:
-    """The body of PUT /v2/calls/{id}/media: hashed as it comes, and not kept."""
+    """The body of PUT /v2/calls/{id}/media: hashed as it comes; short ones are kept."""
     intake = Intake()
     part = await read_file(request, "mediaFile", intake.feed)
     if isinstance(part, Refusal):

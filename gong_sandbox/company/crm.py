@@ -305,6 +305,11 @@ class Crm:
         with self._lock:
             return sum(1 for _ in self._rows(object_type, now))
 
+    def all(self, object_type: str, *, now: datetime) -> list[dict[str, Any]]:
+        """Every object of a type as of `now`."""
+        with self._lock:
+            return list(self._rows(object_type, now))
+
     def people(
         self, *, email: str = "", phone: str = "", now: datetime
     ) -> list[tuple[str, dict[str, Any]]]:

@@ -1,10 +1,11 @@
-"""What is kept of an uploaded media file: its size, hash and length, never its content."""
+"""What is kept of an uploaded media file: its size, hash and length, and short ones whole."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+LARGEST_KEPT = 8_000_000  # bytes; of what is larger only the facts are kept
 _HEAD = 4096
 _SIGNATURES = (
     (0, b"RIFF", "WAV"),
@@ -30,6 +31,7 @@ class Media:
         format: WAV, MP3, MP4, MKV or FLAC by the first bytes, None for others.
         seconds: as the file says, None where it cannot be read from its beginning.
         silent: PCM samples, and all of them zero.
+        content: the file itself, None where it is too large to keep.
     """
 
     size: int
@@ -38,6 +40,7 @@ class Media:
     format: str | None
     seconds: float | None
     silent: bool
+    content: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_video(self) -> bool:
@@ -63,11 +66,12 @@ class _Wave:
 
 
 class Intake:
-    """Takes a file in, piece by piece, and keeps its first few kB until the end."""
+    """Takes a file in, piece by piece; what turns out to be large is let go as it comes."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._head = bytearray()
+        self._content: list[bytes] | None = []
         self._size = 0
         self._wave: _Wave | None = None
         self._sound = False
@@ -76,6 +80,10 @@ class Intake:
         """The next piece."""
         self._digest.update(data)
         begin, self._size = self._size, self._size + len(data)
+        if self._size > LARGEST_KEPT:
+            self._content = None
+        if self._content is not None:
+            self._content.append(data)
         room = _HEAD - len(self._head)
         if room > 0:
             self._head += data[:room]
@@ -104,6 +112,7 @@ class Intake:
             format=_format(head),
             seconds=seconds,
             silent=self._wave is not None and not self._sound,
+            content=None if self._content is None else b"".join(self._content),
         )
 
     def _look(self) -> None:

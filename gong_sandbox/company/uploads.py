@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 60  # seconds; what is shorter never becomes visible
 TRANSCRIPT_DELAY = 10  # times that of the call
+MOST_KEPT = 64_000_000  # bytes of media files, all together; the oldest go first
 State = Literal["draft", "processing", "visible", "dropped", "deleted"]
 Direction = Literal["Inbound", "Outbound", "Conference", "Unknown"]
 System = Literal["Salesforce", "HubSpot", "MicrosoftDynamic", "Generic"]
@@ -177,6 +179,7 @@ class Uploads:
         self._by_id: dict[str, CreatedCall] = {}
         # Whose they are, by what must be unique in the company.
         self._taken: dict[tuple[str, str], str] = {}
+        self._kept: deque[CreatedCall] = deque()  # with their media files, oldest first
 
     @property
     def created(self) -> list[CreatedCall]:
@@ -190,9 +193,11 @@ class Uploads:
 
     def delete(self, call_id: str) -> None:
         """Note that a call is no more, if it is one of these; what it took stays taken."""
-        call = self._by_id.get(call_id)
-        if call is not None:
-            call.deleted = True
+        with self._lock:
+            call = self._by_id.get(call_id)
+            if call is not None:
+                call.deleted = True
+                _let_go(call)
 
     def counts(self, now: datetime) -> dict[State, int]:
         """How many calls are in each state."""
@@ -228,6 +233,8 @@ class Uploads:
             self._take([("content", media.sha256)], call.id)
             call.media = media
             call.media_uploads += 1
+            if media.content:
+                self._keep(call)
             seconds = media.seconds
             if seconds is None:
                 seconds = call.new.duration or media.estimated_seconds
@@ -241,8 +248,24 @@ class Uploads:
             call.dropped = f"shorter than {SHORTEST} s"
         call.visible_at = now + self.processing
 
+    def _keep(self, call: CreatedCall) -> None:
+        self._kept.append(call)
+        while sum(_kept_of(one) for one in self._kept) > MOST_KEPT:
+            _let_go(self._kept.popleft())
+
     def _take(self, keys: list[tuple[str, str]], call_id: str) -> None:
         for key in keys:
             if key in self._taken:
                 raise Clash(key[0], self._taken[key])
         self._taken.update(dict.fromkeys(keys, call_id))
+
+
+def _kept_of(call: CreatedCall) -> int:
+    """Bytes of its media file that are kept."""
+    return len(call.media.content) if call.media and call.media.content else 0
+
+
+def _let_go(call: CreatedCall) -> None:
+    """Keep no more of its media than the facts."""
+    if call.media:
+        call.media = replace(call.media, content=None)

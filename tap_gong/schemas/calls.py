@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from tap_gong.schemas.types import (
     COUNT,
+    EMAIL,
     FLAG,
+    FREE_TEXT,
     ID,
     INSTANT,
+    JOB_TITLE,
+    NAME,
+    PERSONAL_LINK,
+    PHONE,
     SCALAR,
     SECONDS,
     TEXT,
     WHOLE_SECONDS,
+    crm_values,
     field,
     listed,
     many,
@@ -21,7 +28,7 @@ from tap_gong.schemas.types import (
 METADATA = (
     field("id", ID, "The call's id, up to 20 digits"),
     field("url", TEXT, "Page of the call in Gong"),
-    field("title", TEXT, "Title of the call"),
+    field("title", FREE_TEXT, "Title of the call"),
     field("scheduled", INSTANT, "When it was to begin"),
     field("started", INSTANT, "When recording began"),
     field("duration", WHOLE_SECONDS, "Seconds, measured on the recording"),
@@ -34,9 +41,9 @@ METADATA = (
     field("workspaceId", ID, "The workspace it belongs to"),
     field("sdrDisposition", TEXT, "Disposition given by the rep or the phone system"),
     field("clientUniqueId", TEXT, "Id in the system that uploaded it"),
-    field("customData", TEXT, "Text that was given at upload"),
-    field("purpose", TEXT, "Purpose of the call"),
-    field("meetingUrl", TEXT, "Link of the web conference"),
+    field("customData", FREE_TEXT, "Text that was given at upload"),
+    field("purpose", FREE_TEXT, "Purpose of the call"),
+    field("meetingUrl", PERSONAL_LINK, "Link of the web conference"),
     field("isPrivate", FLAG, "Marked private in Gong"),
     field("calendarEventId", TEXT, "Id of the calendar event"),
 )
@@ -48,7 +55,7 @@ _CONTEXT_OBJECT = (
     field("objectId", ID, "Id of the object in that system"),
     field(
         "fields",
-        many(
+        crm_values(
             field("name", TEXT, "Name of the field"),
             field("value", SCALAR, "Its value, of whatever type the system has"),
         ),
@@ -66,14 +73,14 @@ _OCCURRENCES = many(
 
 _PARTY = (
     field("id", ID, "The participant's id in this call"),
-    field("emailAddress", TEXT, "E-mail address"),
-    field("name", TEXT, "Name"),
-    field("title", TEXT, "Job title"),
+    field("emailAddress", EMAIL, "E-mail address"),
+    field("name", NAME, "Name"),
+    field("title", JOB_TITLE, "Job title"),
     field("userId", ID, "The user's id when it is one of ours"),
     field("speakerId", ID, "Id of the voice; joins to transcripts and trackers"),
     field("context", CONTEXT, "CRM objects of the participant"),
     field("affiliation", TEXT, "Internal, External or Unknown"),
-    field("phoneNumber", TEXT, "Phone number"),
+    field("phoneNumber", PHONE, "Phone number"),
     field("methods", listed(TEXT), "Invitee, Attendee"),
 )
 
@@ -87,7 +94,7 @@ _TRACKER = (
     field("count", COUNT, "How often it came up"),
     field("type", TEXT, "KEYWORD or SMART"),
 )
-_KEY_POINT = field("text", TEXT, "Key point")
+_KEY_POINT = field("text", FREE_TEXT, "Key point")
 _SPEAKER = (
     field("id", ID, "The participant; joins to parties.id"),
     field("userId", ID, "The user when it is one of ours"),
@@ -106,7 +113,7 @@ _COMMENT = (
     field("audioStartTime", SECONDS, "Seconds from the start of the call"),
     field("audioEndTime", SECONDS, "Seconds from the start of the call"),
     field("commenterUserId", ID, "Who wrote it"),
-    field("comment", TEXT, "Text; people are tagged as @[name](userId)"),
+    field("comment", FREE_TEXT, "Text; people are tagged as @[name](userId)"),
     field("posted", INSTANT, "When it was written"),
     field("inReplyTo", ID, "The comment it answers"),
     field("duringCall", FLAG, "Written during the call"),
@@ -140,17 +147,17 @@ CONTENT = one(
         many(*_TOPIC),
         "Topics",
     ),
-    field("brief", TEXT, "Summary"),
+    field("brief", FREE_TEXT, "Summary"),
     field(
         "outline",
         many(
-            field("section", TEXT, "Section"),
+            field("section", FREE_TEXT, "Section"),
             field("startTime", SECONDS, "Seconds from the start of the call"),
             field("duration", SECONDS, "Seconds"),
             field(
                 "items",
                 many(
-                    field("text", TEXT, "What was said"),
+                    field("text", FREE_TEXT, "What was said"),
                     field("startTime", SECONDS, "Seconds from the start of the call"),
                 ),
                 "What the section holds",
@@ -161,11 +168,11 @@ CONTENT = one(
     field(
         "highlights",
         many(
-            field("title", TEXT, "Heading"),
+            field("title", FREE_TEXT, "Heading"),
             field(
                 "items",
                 many(
-                    field("text", TEXT, "Highlight"),
+                    field("text", FREE_TEXT, "Highlight"),
                     field("startTimes", listed(SECONDS), "Seconds from the start of the call"),
                 ),
                 "Highlights under that heading",
@@ -228,7 +235,7 @@ TRANSCRIPT = record(
                 many(
                     field("start", COUNT, "Milliseconds from the start of the call"),
                     field("end", COUNT, "Milliseconds from the start of the call"),
-                    field("text", TEXT, "The sentence"),
+                    field("text", FREE_TEXT, "The sentence"),
                 ),
                 "Sentences",
             ),
@@ -284,10 +291,10 @@ CALL_OUTLINE = record(
     _CALL_ID,
     field("sectionIndex", COUNT, "Place of the section, from 0"),
     field("itemIndex", COUNT, "Place in the section, from 0"),
-    field("section", TEXT, "Section"),
+    field("section", FREE_TEXT, "Section"),
     field("sectionStartTime", SECONDS, "Seconds from the start of the call"),
     field("sectionDuration", SECONDS, "Seconds"),
-    field("text", TEXT, "What was said, null for a section without items"),
+    field("text", FREE_TEXT, "What was said, null for a section without items"),
     field("startTime", SECONDS, "Seconds from the start of the call"),
 )
 
@@ -295,8 +302,8 @@ CALL_HIGHLIGHT = record(
     _CALL_ID,
     field("highlightIndex", COUNT, "Place of the heading, from 0"),
     field("itemIndex", COUNT, "Place under the heading, from 0"),
-    field("title", TEXT, "Heading"),
-    field("text", TEXT, "Highlight, null for a heading without any"),
+    field("title", FREE_TEXT, "Heading"),
+    field("text", FREE_TEXT, "Highlight, null for a heading without any"),
     field("startTimes", listed(SECONDS), "Seconds from the start of the call"),
 )
 
@@ -310,18 +317,18 @@ TRANSCRIPT_SENTENCE = record(
     field("index", COUNT, "Place in the call, from 0"),
     field("monologueIndex", COUNT, "Place of the monologue, from 0"),
     field("speakerId", ID, "Who spoke; joins to call_parties.speakerId"),
-    field("speakerName", TEXT, "Name of the speaker, if the participants were read"),
+    field("speakerName", NAME, "Name of the speaker, if the participants were read"),
     field("affiliation", TEXT, "Internal, External or Unknown, if the participants were read"),
     field("topic", TEXT, "Topic of the monologue"),
     field("startTime", TEXT, "Since the start of the call, hh:mm:ss"),
     field("start", COUNT, "Milliseconds from the start of the call"),
     field("end", COUNT, "Milliseconds from the start of the call"),
-    field("text", TEXT, "The sentence"),
+    field("text", FREE_TEXT, "The sentence"),
 )
 
 TRANSCRIPT_TEXT = record(
     _CALL_ID,
-    field("text", TEXT, "The call as text: [hh:mm:ss] name (affiliation): …, by monologues"),
+    field("text", FREE_TEXT, "The call as text: [hh:mm:ss] name (affiliation): …, by monologues"),
 )
 
 # What is about calls but no part of them.

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from tap_gong.schemas.types import ID, INSTANT, OPEN, TEXT, field, one, record
+from tap_gong.schemas.types import (
+    EMAIL,
+    ID,
+    INSTANT,
+    JOB_TITLE,
+    NAME,
+    OPEN_HARMLESS,
+    field,
+    one,
+    record,
+)
 
 _PERSON = one(
     field("id", ID, "The user's id"),
-    field("emailAddress", TEXT, "E-mail address"),
-    field("firstName", TEXT, "First name"),
-    field("lastName", TEXT, "Last name"),
-    field("title", TEXT, "Job title"),
+    field("emailAddress", EMAIL, "E-mail address"),
+    field("firstName", NAME, "First name"),
+    field("lastName", NAME, "Last name"),
+    field("title", JOB_TITLE, "Job title"),
 )
 
 COACHING = record(
@@ -20,5 +30,5 @@ COACHING = record(
     field("to", INSTANT, "End of the month, or how far it had come"),
     field("manager", _PERSON, "The manager"),
     field("report", _PERSON, "Who reports to the manager"),
-    field("metrics", OPEN, "Metric -> ids, as Gong names them"),
+    field("metrics", OPEN_HARMLESS, "Metric -> ids, as Gong names them"),
 )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from tap_gong.schemas.types import FLAG, ID, INSTANT, OPEN, TEXT, field, listed, record
+from tap_gong.schemas.types import (
+    EMAIL,
+    FLAG,
+    ID,
+    INSTANT,
+    OPEN_CRM,
+    TEXT,
+    field,
+    listed,
+    record,
+)
 
 CRM_INTEGRATION = record(
     field("integrationId", ID, "The integration's id"),
     field("name", TEXT, "Name"),
-    field("ownerEmail", TEXT, "E-mail address of its owner"),
+    field("ownerEmail", EMAIL, "E-mail address of its owner"),
 )
 
 CRM_ENTITY_SCHEMA = record(
@@ -27,5 +37,5 @@ CRM_OBJECT = record(
     field("integrationId", ID, "The integration"),
     field("objectType", TEXT, "ACCOUNT, CONTACT, DEAL or LEAD"),
     field("objectId", ID, "Id of the object in the CRM"),
-    field("fields", OPEN, "Field -> value, as Gong holds them"),
+    field("fields", OPEN_CRM, "Field -> value, as Gong holds them"),
 )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tap_gong.schemas.types import FLAG, ID, TEXT, field, listed, one, record
+from tap_gong.schemas.types import (
+    EMAIL,
+    FLAG,
+    FREE_TEXT,
+    ID,
+    NAME,
+    TEXT,
+    field,
+    listed,
+    one,
+    record,
+)
 
 _ACCESS = one(
     field("permissionLevel", TEXT, "all, managers-team, report-to-them, own or none"),
@@ -13,7 +24,7 @@ PERMISSION_PROFILE = record(
     field("id", ID, "The profile's id"),
     field("workspaceId", ID, "The workspace it was listed for"),
     field("name", TEXT, "Name"),
-    field("description", TEXT, "Description"),
+    field("description", FREE_TEXT, "Description"),
     field("callsAccess", _ACCESS, "Whose calls"),
     field(
         "libraryFolderAccess",
@@ -90,6 +101,6 @@ PERMISSION_PROFILE = record(
 PERMISSION_PROFILE_USER = record(
     field("profileId", ID, "The profile"),
     field("id", ID, "The user"),
-    field("fullName", TEXT, "Name"),
-    field("emailAddress", TEXT, "E-mail address"),
+    field("fullName", NAME, "Name"),
+    field("emailAddress", EMAIL, "E-mail address"),
 )

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from tap_gong.schemas.types import ANYTHING, ID, INSTANT, TEXT, field, listed, many, record
+from tap_gong.schemas.types import (
+    ANYTHING,
+    EMAIL,
+    ID,
+    INSTANT,
+    PHONE,
+    TEXT,
+    crm_values,
+    field,
+    listed,
+    many,
+    record,
+)
 
 _HELD = (
     field(
         "emails",
         many(
             field("id", ID, "The e-mail's id"),
-            field("from", TEXT, "Sender"),
+            field("from", EMAIL, "Sender"),
             field("sentTime", INSTANT, "When it was sent"),
-            field("mailbox", TEXT, "Mailbox it was found in"),
+            field("mailbox", EMAIL, "Mailbox it was found in"),
             field("messageHash", TEXT, "Hash of the message"),
         ),
         "E-mails",
@@ -53,7 +65,7 @@ _HELD = (
                     field("mirrorId", TEXT, "Further ids, in JSON"),
                     field(
                         "fields",
-                        many(
+                        crm_values(
                             field("name", TEXT, "Name of the field"),
                             field("value", ANYTHING, "Its value"),
                         ),
@@ -68,7 +80,7 @@ _HELD = (
 )
 
 EMAIL_ADDRESS_REFERENCES = record(
-    field("subject", TEXT, "The e-mail address that was asked for"),
+    field("subject", EMAIL, "The e-mail address that was asked for"),
     *_HELD,
     field(
         "customerEngagement",
@@ -86,9 +98,9 @@ EMAIL_ADDRESS_REFERENCES = record(
 )
 
 PHONE_NUMBER_REFERENCES = record(
-    field("subject", TEXT, "The phone number that was asked for"),
+    field("subject", PHONE, "The phone number that was asked for"),
     *_HELD,
-    field("suppliedPhoneNumber", TEXT, "The number as Gong understood it"),
-    field("matchingPhoneNumbers", listed(TEXT), "Numbers that match"),
-    field("emailAddresses", listed(TEXT), "E-mail addresses of the same person"),
+    field("suppliedPhoneNumber", PHONE, "The number as Gong understood it"),
+    field("matchingPhoneNumbers", listed(PHONE), "Numbers that match"),
+    field("emailAddresses", listed(EMAIL), "E-mail addresses of the same person"),
 )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tap_gong.schemas.types import COUNT, FLAG, ID, INSTANT, TEXT, field, listed, many, record
+from tap_gong.schemas.types import (
+    COUNT,
+    FLAG,
+    FREE_TEXT,
+    ID,
+    INSTANT,
+    NAME,
+    TEXT,
+    field,
+    listed,
+    many,
+    record,
+)
 
 _QUESTION = (
     field("questionId", ID, "The question's id"),
@@ -11,7 +23,7 @@ _QUESTION = (
     field("isOverall", FLAG, "The question for the overall score"),
     field("updaterUserId", ID, "Who changed it last, -1 for Gong itself"),
     field("questionType", TEXT, "RANGE, BOOLEAN, OPEN and others"),
-    field("answerGuide", TEXT, "Guide for the reviewer, in HTML"),
+    field("answerGuide", FREE_TEXT, "Guide for the reviewer, in HTML"),
     field("minRange", TEXT, "Lowest score, a number that Gong sends as text"),
     field("maxRange", TEXT, "Highest score, a number that Gong sends as text"),
     field(
@@ -63,7 +75,7 @@ TRACKER = record(
     field("saidAtUnit", TEXT, "minutes or percent"),
     field("saidInTopics", listed(TEXT), "Only in these topics"),
     field("saidInCallParts", listed(TEXT), "Only in these parts (older accounts)"),
-    field("filterQuery", TEXT, "Which calls are searched, in JSON"),
+    field("filterQuery", FREE_TEXT, "Which calls are searched, in JSON"),
     field("created", INSTANT, "When it was created"),
     field("creatorUserId", ID, "Who created it, null for Gong itself"),
     field("updated", INSTANT, "When it last changed"),
@@ -82,9 +94,9 @@ BRIEF = record(
     field("briefId", ID, "The brief's id"),
     field("briefName", TEXT, "Name"),
     field("workspaceId", ID, "The workspace it belongs to"),
-    field("description", TEXT, "Description"),
+    field("description", FREE_TEXT, "Description"),
     field("status", TEXT, "Status"),
-    field("creator", TEXT, "Who made it"),
+    field("creator", NAME, "Who made it"),
     field("creatorUserId", ID, "The user who made it"),
     field("created", INSTANT, "When it was created"),
     field("updated", INSTANT, "When it last changed"),

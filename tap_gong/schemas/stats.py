@@ -5,7 +5,9 @@ from __future__ import annotations
 from tap_gong.schemas.types import (
     COUNT,
     DAY,
+    EMAIL,
     FLAG,
+    FREE_TEXT,
     ID,
     INSTANT,
     SECONDS,
@@ -21,7 +23,7 @@ _ANSWER = (
     field("questionRevisionId", ID, "Its wording"),
     field("isOverall", FLAG, "The question for the overall score"),
     field("score", COUNT, "Score"),
-    field("answerText", TEXT, "Answer in words"),
+    field("answerText", FREE_TEXT, "Answer in words"),
     field("notApplicable", FLAG, "Does not fit the call"),
     field("selectedOptions", listed(ID), "Ids of the options selected"),
 )
@@ -68,7 +70,7 @@ _CALL_LISTS = tuple(field(name, listed(ID), text) for name, text in _ACTIVITY.it
 
 _PERSON = (
     field("userId", ID, "The user"),
-    field("userEmailAddress", TEXT, "The user's e-mail address"),
+    field("userEmailAddress", EMAIL, "The user's e-mail address"),
 )
 _DAYS = (
     field("fromDate", DAY, "First day, in the company's time zone"),

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from tap_gong.schemas.types import FLAG, ID, INSTANT, TEXT, field, listed, many, one, record
+from tap_gong.schemas.types import (
+    EMAIL,
+    FLAG,
+    ID,
+    INSTANT,
+    JOB_TITLE,
+    NAME,
+    PERSONAL_LINK,
+    PHONE,
+    TEXT,
+    field,
+    listed,
+    many,
+    one,
+    record,
+)
 
 USER = record(
     field("id", ID, "The user's id"),
-    field("emailAddress", TEXT, "E-mail address"),
+    field("emailAddress", EMAIL, "E-mail address"),
     field("created", INSTANT, "When the user was created"),
     field("active", FLAG, "False for those who have left"),
-    field("emailAliases", listed(TEXT), "Further e-mail addresses"),
-    field("trustedEmailAddress", TEXT, "E-mail address used to sign in"),
-    field("firstName", TEXT, "First name"),
-    field("lastName", TEXT, "Last name"),
-    field("title", TEXT, "Job title"),
-    field("phoneNumber", TEXT, "Phone number"),
-    field("extension", TEXT, "Extension of the phone number"),
-    field("personalMeetingUrls", listed(TEXT), "Links of personal meeting rooms"),
+    field("emailAliases", listed(EMAIL), "Further e-mail addresses"),
+    field("trustedEmailAddress", EMAIL, "E-mail address used to sign in"),
+    field("firstName", NAME, "First name"),
+    field("lastName", NAME, "Last name"),
+    field("title", JOB_TITLE, "Job title"),
+    field("phoneNumber", PHONE, "Phone number"),
+    field("extension", PHONE, "Extension of the phone number"),
+    field("personalMeetingUrls", listed(PERSONAL_LINK), "Links of personal meeting rooms"),
     field(
         "settings",
         one(
@@ -31,7 +46,7 @@ USER = record(
         "What Gong records of the user",
     ),
     field("managerId", ID, "The user's manager"),
-    field("meetingConsentPageUrl", TEXT, "Link of the consent page"),
+    field("meetingConsentPageUrl", PERSONAL_LINK, "Link of the consent page"),
     field(
         "conferencingProviders",
         many(

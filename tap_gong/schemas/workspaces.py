@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from tap_gong.schemas.types import ID, TEXT, field, record
+from tap_gong.schemas.types import (
+    FREE_TEXT,
+    ID,
+    TEXT,
+    field,
+    record,
+)
 
 WORKSPACE = record(
     field("id", ID, "The workspace's id"),
     field("name", TEXT, "Name"),
-    field("description", TEXT, "Description"),
+    field("description", FREE_TEXT, "Description"),
 )

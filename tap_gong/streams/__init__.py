@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tap_gong.streams import call_tables as tables
 from tap_gong.streams.auditing import Logs
+from tap_gong.streams.automation import AutomationEvents
 from tap_gong.streams.call_index import CallIndex
 from tap_gong.streams.calls import CallCrmAssociations, CallOutcomes, Calls, CallUserAccess
 from tap_gong.streams.coaching import Coaching
@@ -90,4 +91,5 @@ STREAMS: tuple[type[GongStream], ...] = (
     MeetingIntegrationStatus,
     EmailAddressReferences,
     PhoneNumberReferences,
+    AutomationEvents,
 )

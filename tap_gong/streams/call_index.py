@@ -86,12 +86,14 @@ class CallIndex(BookmarkedStream):
         self._stream_version = int(started.timestamp() * 1000)
         slices = self._slices(span)
         for window in slices:
+            most = too_full(self.client.limiter.left)
             for coming in slices.coming(AHEAD):
-                self._tap.ahead.begin(CALLS, **request(CALLS, time_filter(coming)))
+                self._tap.ahead.begin(CALLS, **request(CALLS, time_filter(coming)), most=most)
             rows = self._window(window, started, whole_sweep, may_cut=slices.may_cut(window))
             if not (yield from whole(self, slices, window, rows)):
                 continue
             slices.finished(window, self._seen)
+            self.report.share = slices.share
             reached = self._held_time if self._held else window.end
             self._keep({"started": iso(started), "reached": iso(reached)}, whole_sweep)
         if not self._held:

@@ -9,7 +9,9 @@ from typing_extensions import override
 
 from gong_api.errors import GongError, SettingsError
 from gong_api.operation import Operation, Page
+from tap_gong.personal_data import marked_fields
 from tap_gong.schemas.inferred import inferred
+from tap_gong.schemas.types import FREE, HARMLESS, MARK, PERSONAL
 from tap_gong.stream import Part, UpdatedStream
 from tap_gong.windows import iso, told_instant
 
@@ -189,6 +191,8 @@ def custom_streams(tap: TapGong, taken: Iterable[str]) -> Iterator[CustomStream]
             msg = f"custom_streams: path of {name} must be whole, without placeholders"
             raise SettingsError(msg)
         _check_schema(declared)
+        if not tap.personal_data.is_kept:
+            _check_marks(declared)
         names.add(name)
         yield CustomStream(tap, declared)
 
@@ -209,6 +213,27 @@ def _check_schema(declared: Mapping[str, Any]) -> None:
         if name not in known:
             stream = declared["name"]
             msg = f"custom_streams: schema of {stream} has no {name}, which {setting} names"
+            raise SettingsError(msg)
+
+
+def _check_marks(declared: Mapping[str, Any]) -> None:
+    """See whether a declared schema tells what is personal.
+
+    Raises:
+        SettingsError: there is no schema, or it says of a field what means nothing.
+    """
+    stream, schema = declared["name"], declared.get("schema")
+    if not schema:
+        msg = (
+            f"custom_streams: {stream} needs a schema, so that personal_data knows which fields "
+            f'are personal: mark each with "{MARK}": "name" or the like; the others are kept'
+        )
+        raise SettingsError(msg)
+    meaningful = (*PERSONAL, FREE, HARMLESS)
+    for path, mark in marked_fields({"properties": schema.get("properties", schema)}):
+        if mark not in meaningful:
+            told = ", ".join(meaningful)
+            msg = f"custom_streams: {MARK} of {'.'.join(path)} in {stream} must be one of {told}"
             raise SettingsError(msg)
 
 

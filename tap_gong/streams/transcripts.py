@@ -90,12 +90,13 @@ class TranscriptTexts(TranscriptStream):
         speakers = self.speakers.get(record["callId"], {})
         monologues = objects_in(record.get("transcript"))
         strangers: dict[str | None, str] = {}
+        label = self._tap.personal_data.label
         paragraphs = []
         for monologue in monologues:
             sentences = objects_in(monologue.get("sentences"))
             speaker = monologue.get("speakerId")
             name, affiliation = speakers.get(str(speaker), ("", ""))
-            who = name or strangers.setdefault(speaker, f"Speaker {len(strangers) + 1}")
+            who = label(name) or strangers.setdefault(speaker, f"Speaker {len(strangers) + 1}")
             side = f" ({affiliation})" if affiliation else ""
             start = clock_time(sentences[0].get("start")) if sentences else None
             said = " ".join(sentence.get("text") or "" for sentence in sentences)

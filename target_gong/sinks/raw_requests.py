@@ -22,10 +22,31 @@ if TYPE_CHECKING:
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _REPEATABLE = {"GET", "PUT", "DELETE"}
-_OURS = {"authorization", "host", "content-length", "content-type", "cookie"}
-
-# By which some servers take another method than the request's.
-_OVERRIDES = {"x-http-method-override", "x-http-method", "x-method-override"}
+# What says who asks whom, and where a request ends.
+_OURS = {
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+_OURS_BEGIN = ("proxy-", "x-forwarded-")
+# By which some servers take another method or path than the request's.
+_OVERRIDES = {
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?! )[\t\x20-\x7e\xa0-\xff]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -67,7 +88,11 @@ class Requests(GongSink):
             if body.get(name) is not None and not isinstance(body[name], dict):
                 yield f"{name} must be an object"
         headers = body["headers"] if isinstance(body.get("headers"), dict) else {}
-        taken = [n for n in headers if n.lower() in _OURS or n.lower() in _OVERRIDES]
+        taken = [
+            name
+            for name in headers
+            if name.lower() in _OURS | _OVERRIDES or name.lower().startswith(_OURS_BEGIN)
+        ]
         if taken:
             yield f"headers must not have {', '.join(taken)}"
         for name, value in headers.items():

@@ -136,7 +136,7 @@ def airflow(tmp_path_factory, companies, project, postgres, alerts):
                     "host": company.settings["api_url"],
                     "login": company.settings["access_key"],
                     "password": company.settings["access_key_secret"],
-                    # Where CPU is short, requests leave late: three may then come too close to a fourth.
+                    # Where CPU is short, requests leave late, and four come within a second.
                     "extra": {"requests_per_second": "2.8"},
                 }
             )

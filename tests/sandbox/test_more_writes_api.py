@@ -1345,11 +1345,11 @@ def test_a_created_call_that_is_deleted_is_no_longer_counted_as_visible(sandbox)
     call_id = good(send(sandbox, "POST", CALLS, body))["callId"]
     sandbox.clock.advance(5 * MINUTE)
     page = requests.get(sandbox.url, timeout=20).text
-    assert "<td>visible</td><td>1</td>" in page
+    assert "<span>visible</span> <b>1</b>" in page
     sandbox.company.delete(call_id)
     page = requests.get(sandbox.url, timeout=20).text
-    assert "<td>visible</td><td>0</td>" in page
-    assert "<td>deleted</td><td>1</td>" in page
+    assert "<span>visible</span> <b>0</b>" in page
+    assert "<span>deleted</span> <b>1</b>" in page
 
 
 def test_the_front_page_lists_the_writes(sandbox):

@@ -994,7 +994,7 @@ def test_the_front_page_shows_what_was_written(sandbox):
     send(sandbox, "POST", CALLS, {})
     page = requests.get(sandbox.url, timeout=20).text
     for state, count in (("draft", 2), ("processing", 1), ("visible", 2), ("dropped", 1)):
-        assert f"<td>{state}</td><td>{count}</td>" in page
+        assert f"<span>{state}</span> <b>{count}</b>" in page
     for text in (
         f"<td>POST /v2/calls</td><td>call {calls[5]} (draft)</td>",
         f"<td>media of call {calls[0]}, 1,120,044 bytes</td>",

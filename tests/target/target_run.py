@@ -87,13 +87,13 @@ class Hasty:
     """The machine's clock, on which waiting takes no time."""
 
     def __init__(self) -> None:
-        self._waited = 0.0
+        self.waited = 0.0
 
     def now(self) -> pendulum.DateTime:
-        return pendulum.now("UTC").add(seconds=self._waited)
+        return pendulum.now("UTC").add(seconds=self.waited)
 
     def sleep(self, seconds: float) -> None:
-        self._waited += seconds
+        self.waited += seconds
 
 
 def run_target(config: dict[str, Any], lines: Iterable[Any]) -> TargetGong:

@@ -12,7 +12,7 @@ import pytest
 
 from gong_api.command import RunStopped
 from target_gong import media as media_module
-from target_gong.media import BadMedia, find
+from target_gong.media import BadMedia, find, locate
 from target_gong.target import TargetGong
 from tests.conftest import NOW
 from tests.conftest import settings as tap_settings
@@ -277,3 +277,53 @@ def test_recordings_are_confined_to_media_root(tmp_path):
     for path in ("s3://other/a.wav", "../a.wav"):
         with pytest.raises(BadMedia, match="is not below media_root"):
             find(path, "s3://bucket/calls")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a/../../b.wav",
+        "folder/../b.wav",
+        "/etc/hostname",
+        "file:///etc/hostname",
+        "FILE:///etc/hostname",
+        "file://localhost/etc/hostname",
+        "local:///etc/hostname",
+        "simplecache::file:///etc/hostname",
+        "zip://a.wav::file:///etc/archive.zip",
+        "zip::/etc/archive.zip",
+        "s3://bucket/a.wav",
+        "gs://bucket/a.wav",
+        "http://169.254.169.254/a.wav",
+        "~/a.wav",
+        "~root/a.wav",
+    ],
+)
+def test_no_path_leads_out_of_a_folder(tmp_path, path):
+    root = tmp_path / "root"
+    root.mkdir()
+    recording(tmp_path / "b.wav")
+    (root / "folder").symlink_to(tmp_path)
+    with pytest.raises(BadMedia, match=r"is not below media_root|there is no file"):
+        locate(path, str(root))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../a.wav",
+        "%2e%2e/a.wav",
+        "%252e%252e%252fa.wav",
+        "x/..\\..\\a.wav",
+        "https://host.example/calls/x::file:///etc/hostname",
+        "https://host.example/calls/../a.wav",
+        "https://host.example/callsign/a.wav",
+        "https://host.example.evil.example/calls/a.wav",
+        "https://host.example@evil.example/calls/a.wav",
+        "file:///etc/hostname",
+        "simplecache::https://host.example/calls/a.wav",
+    ],
+)
+def test_no_path_leads_out_of_a_remote_folder(path):
+    with pytest.raises(BadMedia, match="is not below media_root"):
+        locate(path, "https://host.example/calls")

@@ -236,6 +236,7 @@ def kill_and_go_on(sandbox, user, tmp_path, *, calls, kills, seed):
     return killed
 
 
+@pytest.mark.proves("SIGKILL at any moment", "target", "nothing is lost, nothing is doubled")
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
 def test_killed_a_few_times(tmp_path):
     with company(latency=0.05) as sandbox:

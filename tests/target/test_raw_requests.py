@@ -55,6 +55,59 @@ def test_deletions_are_guarded(sandbox, tmp_path, record):
     assert sandbox.requests == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "https://evil.example/x",
+        "//evil.example/x",
+        "\\\\evil.example",
+        "/\\evil.example",
+        "@evil.example",
+        ".evil.example/x",
+        "/v2/users\r\nX-More: 1",
+        "/\t/evil.example",
+    ],
+)
+def test_no_path_leaves_the_origin(sandbox, tmp_path, path):
+    with pytest.raises(RunStopped, match=r"path must (begin with a single slash|not have control)"):
+        run_target(
+            settings(sandbox, tmp_path), messages("requests", [{"method": "GET", "path": path}])
+        )
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("path", ["/..//evil.example", "/%2f%2fevil.example", "/@evil.example/"])
+def test_odd_paths_stay_with_gong(sandbox, tmp_path, path):
+    with pytest.raises(RunStopped, match="404"):
+        run_target(
+            settings(sandbox, tmp_path), messages("requests", [{"method": "GET", "path": path}])
+        )
+    assert len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Authorization", "Basic x"),
+        ("HOST", "evil.example"),
+        ("Cookie", "a=b"),
+        ("Transfer-Encoding", "chunked"),
+        ("Proxy-Authorization", "Basic x"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("X-Original-URL", "/v2/data-privacy/erase-data-for-email-address"),
+        ("X-A", "1\r\nHost: evil.example"),
+        ("X-A\r\nHost", "evil.example"),
+        ("Host ", "evil.example"),
+        ("", "x"),
+    ],
+)
+def test_no_header_says_who_asks_or_whom(sandbox, tmp_path, name, value):
+    record = {"method": "GET", "path": "/v2/users", "headers": {name: value}}
+    with pytest.raises(RunStopped, match="headers must"):
+        run_target(settings(sandbox, tmp_path), messages("requests", [record]))
+    assert sandbox.requests == []
+
+
 def test_what_only_looks_like_an_erasure_is_sent(sandbox, tmp_path):
     record = {"method": "GET", "path": "/v2/workspaces?note=/erase-data"}
     assert run_target(settings(sandbox, tmp_path), messages("requests", [record])).tally.done == 1

@@ -1,0 +1,1 @@
+"""Receiver for the webhooks of Gong's automation rules."""
