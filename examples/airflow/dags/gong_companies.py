@@ -101,6 +101,8 @@ def environment(company: str) -> dict[str, str]:
         **os.environ,
         "MELTANO_DATABASE_URI": database,
         "MELTANO_CLI_LOG_FORMAT": "json",
+        # The plugins are there; tasks must not install them side by side.
+        "MELTANO_AUTO_INSTALL": "false",
         **_prefixed("TAP_GONG_", settings),
         **_prefixed(LOADER.upper().replace("-", "_") + "_", loader),
     }
