@@ -17,7 +17,6 @@ import os
 import re
 import subprocess
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from airflow.sdk import DAG, Connection, get_current_context, task
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRescheduleException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -196,19 +195,17 @@ def _entry(line: str) -> dict[str, Any]:
     return entry if isinstance(entry, dict) else {}
 
 
-def state_id(company: str, part: Mapping[str, str] | None = None) -> str:
-    """Under which name Meltano keeps the state of a company, or of a slice of its history."""
-    return f"{ENVIRONMENT}:tap-gong-to-{LOADER}:{_suffix(company, part)}"
-
-
-def _suffix(company: str, part: Mapping[str, str] | None) -> str:
-    if part is None:
-        return company
-    return re.sub(r"[^\w.-]", "", f"{company}.{part['start_date']}.{part['end_date']}")
+def state_id(suffix: str) -> str:
+    """Under which name Meltano keeps the state of the runs with a suffix."""
+    return f"{ENVIRONMENT}:tap-gong-to-{LOADER}:{suffix}"
 
 
 def sync(company: str, part: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Read a slice, or what is new; a retry goes on where the last try ended.
+
+    Args:
+        company: whose.
+        part: `start_date` and `end_date` of the slice, and `name`, which its state is kept under.
 
     Returns:
         The completeness report.
@@ -229,7 +226,8 @@ def sync(company: str, part: Mapping[str, str] | None = None) -> dict[str, Any]:
         env["TAP_GONG_REPORT"] = str(path)
         # Airflow sees to it that a slice is read once at a time. Without --force Meltano would
         # wait five minutes for a run whose machine has died.
-        command = ("run", "--force", "--state-id-suffix", _suffix(company, part))
+        suffix = part["name"] if part else company
+        command = ("run", "--force", "--state-id-suffix", suffix)
         try:
             meltano(*command, "tap-gong", LOADER, env=env)
         except MeltanoFailed as failed:
@@ -265,43 +263,49 @@ def plan(company: str, slices: int) -> list[dict[str, str]]:
     """The slices of a company's history; none when it has a state, which says that it was read."""
     context = get_current_context()
     env = environment(company)
-    if not context["params"]["backfill"] and _states([state_id(company)], env):
+    if not context["params"]["backfill"] and _state(company, env):
         return []
     printed = meltano("invoke", "tap-gong", "--plan", "--slices", str(slices), env=env)
-    parts = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
-    return [{name: part[name] for name in ("start_date", "end_date")} for part in parts]
+    parts = []
+    for line in printed.splitlines():
+        dates = {name: json.loads(line)[name] for name in ("start_date", "end_date")}
+        # Of this run of the DAG: another one reads anew.
+        name = ".".join((company, context["run_id"], *dates.values()))
+        parts.append({**dates, "name": re.sub(r"[^\w.-]", "", name)})
+    return parts
 
 
-def merge(company: str, parts: Sequence[Mapping[str, str]]) -> None:
-    """Make of the states of all slices the state of the company.
+def read(company: str, part: Mapping[str, str]) -> dict[str, Any]:
+    """Read a slice.
 
-    Whatever state the company has is merged too, so that this may be done again.
+    Returns:
+        Its completeness report, and the state that it leaves.
     """
+    report = sync(company, part)
+    return {"report": report, "state": _state(part["name"], environment(company))}
+
+
+def merge(company: str, slices: Iterable[Mapping[str, Any]]) -> None:
+    """Make of the states of all slices the state of the company."""
     env = environment(company)
-    ids = [state_id(company), *(state_id(company, part) for part in parts)]
+    states = [part["state"] for part in slices]
+    if get_current_context()["params"]["backfill"]:
+        # There may be one, of streams that no slice reads too.
+        states.append(_state(company, env))
     with tempfile.TemporaryDirectory() as folder:
-        names = []
-        for number, state in enumerate(_states(ids, env)):
-            names.append(str(Path(folder, f"{number}.json")))
-            Path(names[-1]).write_text(state, encoding="utf-8")
-        merged = json.loads(meltano("invoke", "tap-gong", "--merge-state", *names, env=env))
+        names = [Path(folder, f"{number}.json") for number in range(len(states))]
+        for name, state in zip(names, states, strict=True):
+            name.write_text(json.dumps(state), encoding="utf-8")
+        merged = meltano("invoke", "tap-gong", "--merge-state", *map(str, names), env=env)
         whole = Path(folder, "whole.json")
-        whole.write_text(json.dumps({"singer_state": merged}), encoding="utf-8")
-        meltano("state", "set", "--force", ids[0], "--input-file", str(whole), env=env)
+        whole.write_text(json.dumps({"singer_state": json.loads(merged)}), encoding="utf-8")
+        meltano("state", "set", "--force", state_id(company), "--input-file", str(whole), env=env)
 
 
-def tidy(company: str, parts: Sequence[Mapping[str, str]]) -> None:
-    """Forget the states of the slices; the company's has all that they say."""
-    env = environment(company)
-    for part in parts:
-        meltano("state", "clear", "--force", state_id(company, part), env=env)
-
-
-def _states(ids: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """The states that Meltano keeps under these names, where it keeps one."""
-    with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda one: meltano("state", "get", one, env=env), ids))
-    return [state for state in found if json.loads(state)]
+def _state(suffix: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """The state that runs with a suffix have left; empty where there is none."""
+    state: dict[str, Any] = json.loads(meltano("state", "get", state_id(suffix), env=env))
+    return state
 
 
 def tell(text: str) -> None:
@@ -354,12 +358,11 @@ def company_dag(company: str, settings: Mapping[str, Any]) -> DAG:
     )
     with dag:
         parts = task(task_id="plan")(plan)(company, settings.get("slices", 4))
-        read = task(task_id="read")(sync).partial(company=company).expand(part=parts)
-        merged = task(task_id="merge")(merge)(company, parts)
+        slices = task(task_id="read")(read).partial(company=company).expand(part=parts)
+        merged = task(task_id="merge")(merge)(company, slices)
         # Skipped slices are no reason to skip this.
         run = task(task_id="run", trigger_rule="none_failed")(sync)(company)
-        read >> merged >> run
-        merged >> task(task_id="tidy")(tidy)(company, parts)
+        merged >> run
     return dag
 
 
