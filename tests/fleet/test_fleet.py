@@ -109,6 +109,7 @@ def alerts():
     told_at = f"http://127.0.0.1:{server.server_address[1]}/"
     yield told_at, told
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +244,7 @@ def test_all_tables_are_whole(companies, backfill, postgres):
         expected = run_tap(company.settings, streams=STREAMS_READ).records
         assert len(expected["calls"]) == SIZES[name]
         for stream, replaced in STREAM_MAPS.items():
-            for row in expected[stream]:
+            for row in expected.get(stream, []):
                 row.update({field: row[field] or "-" for field in replaced})
         for stream, records in expected.items():
             key = [plain(field) for field in keys[stream]]  # type: ignore[attr-defined]
