@@ -1,6 +1,7 @@
 # make demo   a made-up Gong company in DuckDB and CSV, no credentials needed
 # make test   everything that proves the rest: linter, types, tests
 # make site   the documentation as a site, in site/
+# make test-fleet   many companies, many workers: Airflow, Postgres and Redis for real
 # make audit  known weaknesses of packages (asks an advisory service), and secrets in files
 # make pictures  the pictures in the README
 # make bench  what it costs, as ratios, into docs/performance.md
@@ -14,10 +15,15 @@ PYTHON ?= $(call find_python,python3 python python3.14 python3.13 python3.12 pyt
 DEMO_PYTHON ?= $(call find_python,python3 python python3.13 python3.12 python3.11 python3.10,\
 	(3, 10) <= sys.version_info < (3, 14))
 
+# What Airflow is known to work with comes from its own list, where that can be had.
+AIRFLOW := 3.3.2
+AIRFLOW_LISTS := https://raw.githubusercontent.com/apache/airflow/constraints-$(AIRFLOW)
+
 BIN := .venv/bin
 DEMO_BIN := .venv-demo/bin
 
-.PHONY: demo test test-slow lint docs site reliability pictures bench audit audit-packages audit-secrets clean
+.PHONY: demo test test-slow test-fleet lint docs site reliability pictures bench \
+	audit audit-packages audit-secrets clean
 
 demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
@@ -28,6 +34,10 @@ test: lint
 test-slow: .venv/installed
 	$(BIN)/python -m pip install --quiet --quiet --group browser
 	$(BIN)/pytest -m "slow or fuzz" --hypothesis-profile thorough
+
+test-fleet: .venv/installed .venv-fleet/installed
+	$(BIN)/python -m pip install --quiet --quiet --group fleet
+	$(BIN)/pytest -m fleet -s
 
 lint: .venv/installed
 	$(BIN)/ruff check
@@ -66,7 +76,7 @@ audit-secrets: .venv/installed
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-secrets '$(NO_SECRETS)'
 
 clean:
-	rm -rf .venv .venv-demo .meltano .gong output dist build site
+	rm -rf .venv .venv-demo .venv-fleet .meltano .gong output dist build site
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 .venv/installed: pyproject.toml
@@ -84,4 +94,13 @@ clean:
 	$(DEMO_BIN)/python -m pip install --quiet --quiet --editable . --group demo
 	# Meltano installs an editable plugin once; what it depends on may have changed.
 	rm -rf .meltano/extractors .meltano/loaders/target-gong
+	@touch $@
+
+# Airflow's dependencies and ours do not go together.
+.venv-fleet/installed: Makefile
+	$(PYTHON) -m venv .venv-fleet
+	version=$$(.venv-fleet/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	set -- install --quiet --quiet "apache-airflow[postgres]==$(AIRFLOW)" psycopg2-binary; \
+	.venv-fleet/bin/pip "$$@" --constraint $(AIRFLOW_LISTS)/constraints-$$version.txt \
+	|| .venv-fleet/bin/pip "$$@"
 	@touch $@

@@ -13,6 +13,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import scale
 import yaml
 from data_model import data_model, keys_of, schema_of
 from singer_sdk import Tap
@@ -36,6 +37,7 @@ FILES = (
     "docs/account.md",
     "docs/data-model.md",
     "docs/personal-data.md",
+    "docs/scale.md",
     "docs/settings.md",
     "docs/streams.md",
     "docs/writing.md",
@@ -78,6 +80,9 @@ def generated(text: str) -> str:
         "personal_fields": personal_fields(),
         "meltano_select": meltano_select(tables=False),
         "meltano_select_tables": meltano_select(tables=True),
+        "scale_fleets": scale.fleets_table(),
+        "scale_cadence": scale.cadence_table(),
+        "scale_workers": scale.workers_table(),
     }
     return _BLOCK.sub(lambda m: m["begin"] + blocks[m["name"]] + m["end"], text)
 

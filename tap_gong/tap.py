@@ -344,6 +344,9 @@ class TapGong(Tap):
                 click.Argument(["files"], nargs=-1, required=False, metavar=""),
                 click.Option(
                     ["--report"],
+                    # Meltano hands options of its own to a tap, and its environment.
+                    envvar="TAP_GONG_REPORT",
+                    show_envvar=True,
                     metavar="PATH",
                     help="Write what was read, stream by stream, to a JSON file.",
                 ),

@@ -143,6 +143,15 @@ def test_a_report_tells_what_was_read(tmp_path, config):
     assert sum(stream["records"] for stream in report["streams"].values()) == emitted
 
 
+def test_the_environment_may_name_the_report(tmp_path, config):
+    """Meltano hands no options on to a tap."""
+    env = {**os.environ, "TAP_GONG_REPORT": str(tmp_path / "report.json")}
+    tap_gong(tmp_path, config, "--discover", env=env)
+    assert not (tmp_path / "report.json").exists()
+    assert tap_gong(tmp_path, config, env=env).returncode == 0
+    assert json.loads((tmp_path / "report.json").read_text())["end"] == "done"
+
+
 def test_a_plan_names_what_cannot_be_read(tmp_path):
     with Sandbox(calls=20, without_scopes={"api:users:read"}, requests_per_second=0) as server:
         done = tap_gong(tmp_path, settings(server), "--plan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import re
@@ -22,7 +23,10 @@ from tests.reliability_table import collected, table, written
 ROOT = Path(__file__).parent.parent
 
 
+@functools.cache
 def generator():
+    # It finds what is beside it when it is run as a script.
+    sys.path.insert(0, str(ROOT / "docs"))
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     assert spec
     assert spec.loader

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +17,7 @@ from gong_api.errors import LimitReached, SettingsError
 from gong_api.limiter import RequestLimiter, store
 from gong_sandbox import Sandbox
 from tests.conftest import NOW, settings
+from tests.servers import redis_server
 from tests.singer_run import run_tap
 
 PER_SECOND = 12
@@ -82,29 +80,8 @@ def test_two_processes_share_a_file(tmp_path):
 @pytest.fixture(scope="module")
 def redis_url():
     """A Redis server of this machine's own."""
-    server = shutil.which("redis-server")
-    if server is None and os.environ.get("CI") and shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (["update", "-qq"], ["install", "-qq", "-y", "redis-server"]):
-            subprocess.run(["apt-get", *command], check=False, capture_output=True, timeout=120)
-        server = shutil.which("redis-server")
-    if server is None:
-        pytest.skip("no redis-server here, and it cannot be installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
-    yield f"redis://127.0.0.1:{port}/0"
-    process.terminate()
-    process.wait()
+    with redis_server() as url:
+        yield url
 
 
 def test_two_processes_share_a_redis_server(redis_url):
@@ -133,6 +110,49 @@ def test_a_process_that_dies_at_its_turn_holds_nobody_up(tmp_path, request, kind
     for _ in range(PER_SECOND):
         limiter.take()
     assert time.monotonic() - began < 6
+
+
+HOLDS = """
+import sys, time
+from gong_api.limiter import store
+with store(sys.argv[1], "us").locked():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_process_that_dies_while_it_takes_its_turn_holds_nobody_up_for_long(
+    tmp_path, request, kind
+):
+    setting = (
+        f"sqlite:///{tmp_path}/quota.db"
+        if kind == "sqlite"
+        else request.getfixturevalue("redis_url")
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, setting], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    holder.kill()
+    holder.communicate()
+    limiter = RequestLimiter(
+        per_second=PER_SECOND, budget=0, clock=SystemClock(), store=store(setting, "us")
+    )
+    began = time.monotonic()
+    limiter.take()
+    # The lock on a Redis server falls open after five seconds, that of a file at once.
+    assert time.monotonic() - began < 7
+
+
+@pytest.mark.slow
+def test_a_process_that_was_held_up_while_it_took_its_turn_goes_on(redis_url):
+    """A machine may sleep: others have gone ahead, and nothing is wrong."""
+    with store(redis_url, "us").locked():
+        time.sleep(5.2)
 
 
 class Noon(SystemClock):
