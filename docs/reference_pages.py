@@ -63,9 +63,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages, and what the docs link to beside themselves."""
     for name, text in reference_pages():
         files.append(File.generated(config, name, content=text))
-    linked = {"CHANGELOG.md"}
+    linked: set[str] = set()
+    found = {"CHANGELOG.md"}
     for page in files.documentation_pages():
-        linked.update(_beside_the_docs(page.content_string, f"docs/{page.src_uri}"))
+        found.update(_beside_the_docs(page.content_string, f"docs/{page.src_uri}"))
+    # What is linked to may link to more.
+    while found:
+        linked |= found
+        texts = {
+            p: (generate.ROOT / p).read_text(encoding="utf-8") for p in found if p.endswith(".md")
+        }
+        found = {to for path, text in texts.items() for to in _beside_the_docs(text, path)} - linked
     for path in sorted(linked - {"README.md"}):
         content = (generate.ROOT / path).read_bytes()
         files.append(File.generated(config, _on_site(path), content=content))
@@ -126,7 +134,8 @@ def stream_page(stream: type[GongStream], example: Example) -> str:
     rows = [("field", "type", "what")]
     for field in fields_of(schema_of(stream)):
         mark = field.schema.get(MARK)
-        description = field.schema.get("description", "")
+        # Text, whatever it has of Markdown's marks.
+        description = field.schema.get("description", "").replace("[", "\\[")
         told = [f"{description}." if description else ""]
         if mark == FREE:
             told.append("*Free text.*")
