@@ -124,7 +124,7 @@ def airflow(tmp_path_factory, companies, project, postgres, alerts):
             "GONG_MELTANO": str(BIN / "meltano"),
             "GONG_PROJECT": str(project),
             "GONG_RETRY_SECONDS": "5",
-            "GONG_CONTINUE_SECONDS": "5",
+            "GONG_CONTINUE_SECONDS": "20",
             "AIRFLOW_CONN_GONG_STATE": database,
             "AIRFLOW_CONN_GONG_WAREHOUSE": f"{postgres}/warehouse",
             "AIRFLOW_CONN_GONG_QUOTA": redis,

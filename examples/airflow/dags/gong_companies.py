@@ -248,11 +248,10 @@ def shortcomings(report: Mapping[str, Any]) -> list[str]:
     found = []
     for name, stream in report["streams"].items():
         # Gong counts what the key's owner may not see, so that it often announces a little more.
-        if stream["seen"] < 0.9 * stream["announced"]:
+        # Transcripts that are still to come are asked for by id, and mostly are not there yet.
+        is_short = stream["seen"] < 0.9 * stream["announced"]
+        if is_short and not name.startswith("transcript"):
             found.append(f"{name}: {stream['announced']} announced, {stream['seen']} served")
-        # Some calls never get one: too short, or nobody speaks.
-        if stream["given_up"] > 0.1 * stream["records"]:
-            found.append(f"{name}: {stream['given_up']} transcripts never came")
         if stream["unkeyed"]:
             found.append(f"{name}: {stream['unkeyed']} left out for want of an id")
         if stream["unknown_fields"]:
