@@ -61,7 +61,7 @@ SETTINGS_GROUPS = [
 # A default of the host would fill a settings group, and the user agent names the version.
 _DEFAULT_IS_NO_VALUE = ("api_url", "user_agent")
 # Needs packages that are not installed.
-NOT_OFFERED = ("faker_config",)
+_NOT_OFFERED = ("faker_config",)
 
 
 def generated(text: str) -> str:
@@ -248,7 +248,7 @@ def plugin_settings(plugin: type[PluginBase]) -> dict[str, dict[str, Any]]:
     schema: dict[str, Any] = {"properties": dict(_settings(plugin))}
     plugin.append_builtin_config(schema)
     settings: dict[str, dict[str, Any]] = schema["properties"]
-    return {name: prop for name, prop in settings.items() if name not in NOT_OFFERED}
+    return {name: prop for name, prop in settings.items() if name not in _NOT_OFFERED}
 
 
 def capabilities(plugin: type[PluginBase]) -> list[str]:
