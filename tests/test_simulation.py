@@ -79,7 +79,7 @@ def pages_that_exist(sandbox, state, config):
     return 2 * max(1, math.ceil(calls / 100)) + math.ceil(owed / 100)
 
 
-@pytest.mark.parametrize("lookback_days", [7, 2])
+@pytest.mark.parametrize("lookback_days", [7, pytest.param(2, marks=pytest.mark.slow)])
 def test_no_call_and_no_transcript_is_missed(busy, lookback_days):
     state = None
     outputs = []
@@ -95,7 +95,11 @@ def test_no_call_and_no_transcript_is_missed(busy, lookback_days):
     assert len(busy.requests) <= 1.5 * floor
 
 
-@pytest.mark.parametrize("busy", [ZONES["-07:00"], ZONES["+05:30"]], indirect=True)
+@pytest.mark.parametrize(
+    "busy",
+    [ZONES["-07:00"], pytest.param(ZONES["+05:30"], marks=pytest.mark.slow)],
+    indirect=True,
+)
 def test_killed_at_any_instant_of_every_run_but_the_last(busy):
     rng = random.Random(5)
     state: dict[str, object] = {}
@@ -120,7 +124,13 @@ def test_killed_at_any_instant_of_every_run_but_the_last(busy):
     [
         (10_000, 365, {}, 220),
         # A first window of thirty days holds more than a chain of pages should carry.
-        (10_500, 29, {"start_date": (BEGIN - timedelta(days=60)).isoformat()}, 235),
+        pytest.param(
+            10_500,
+            29,
+            {"start_date": (BEGIN - timedelta(days=60)).isoformat()},
+            235,
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["a year", "one window"],
 )

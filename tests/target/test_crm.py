@@ -159,6 +159,7 @@ def test_an_integration_that_is_there_already_is_success(sandbox, tmp_path):
         run_target(settings(sandbox, tmp_path / "x"), messages("crm_integrations", [other]))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_objects(sandbox, tmp_path, monkeypatch):
     def lines(count):
         """Messages that are made as they are read."""
