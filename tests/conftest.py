@@ -41,7 +41,7 @@ def examples(count: int) -> profiles:
     return profiles(max_examples=count * profiles().max_examples // 100)
 
 
-# Companies and records are trees that live long: searching them for cycles takes a third of the time.
+# Companies and records are trees that live long: searching them for cycles takes long, for nothing.
 gc.set_threshold(50_000, 20, 100)
 
 NOW = datetime(2026, 6, 15, 18, tzinfo=timezone.utc)
