@@ -29,7 +29,7 @@ demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
 
 test: lint
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadfile
 
 test-slow: .venv/installed
 	$(BIN)/python -m pip install --quiet --quiet --group browser

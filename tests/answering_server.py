@@ -27,12 +27,41 @@ _TIMES = re.compile(
 )
 
 
-class AnsweringServer:
-    """An HTTP server on a free port of this machine, with one function for all requests.
+class LocalServer:
+    """An HTTP server on a free port of this machine, as long as it is entered.
+
+    Args:
+        handler: of its requests.
+    """
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class AnsweringServer(LocalServer):
+    """One function answers all requests, whoever asks.
 
     Args:
         answer: (method, path, query, body) -> (status, JSON, or bytes as they are).
     """
+
+    access_key = "key"
+    access_key_secret = "secret"
 
     def __init__(self, answer: Answer) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -59,20 +88,7 @@ class AnsweringServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 class DocumentServer(AnsweringServer):

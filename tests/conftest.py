@@ -11,10 +11,13 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import settings as profiles
 
 from gong_sandbox import Sandbox
+from tests.faulty_proxy import FaultyProxy
 from tests.reliability_table import MARKER, ReliabilityTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.answering_server import AnsweringServer
 
 # The same examples each time where every run must tell the same; new ones, and many, at night:
 # `pytest -m "slow or fuzz" --hypothesis-profile thorough`.
@@ -64,12 +67,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(ReliabilityTable())
 
 
-def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
-    """Settings of the tap for a sandbox, without any limit."""
+def settings(server: Sandbox | AnsweringServer, **more: Any) -> dict[str, Any]:
+    """Settings of the tap for a server, without any limit."""
     return {
-        "api_url": sandbox.url,
-        "access_key": sandbox.access_key,
-        "access_key_secret": sandbox.access_key_secret,
+        "api_url": server.url,
+        "access_key": server.access_key,
+        "access_key_secret": server.access_key_secret,
         "requests_per_second": 0,
         "max_retries": 2,
         **more,
@@ -96,6 +99,13 @@ def sandbox() -> Iterator[Sandbox]:
         calls=30, days=20, seed=3, now=NOW, requests_per_second=0, daily_requests=0
     ) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def proxy(sandbox: Sandbox) -> Iterator[FaultyProxy]:
+    """A way to the test's own company that breaks as it is told to."""
+    with FaultyProxy(sandbox.url) as proxy:
+        yield proxy
 
 
 @pytest.fixture

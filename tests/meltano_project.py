@@ -31,9 +31,9 @@ STREAM_MAPS: dict[str, dict[str, str]] = MELTANO["plugins"]["extractors"][0]["co
 ]
 
 
-def copy_project(folder: Path) -> Path:
-    """Put the project's files into a folder."""
-    for name in PROJECT:
+def copy_project(folder: Path, *more: str) -> Path:
+    """Put the project's files into a folder, and such that it does not need to run."""
+    for name in (*PROJECT, *more):
         source = ROOT / name
         if source.is_dir():
             ignored = shutil.ignore_patterns("__pycache__")

@@ -18,6 +18,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from _pytest.mark.structures import ParameterSet
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
 MARKER = "proves(fault, side, behaviour): a row of docs/reliability.md; see CONTRIBUTING.md"
@@ -36,6 +38,14 @@ class Row(NamedTuple):
 
     def __str__(self) -> str:
         return f"| {' | '.join(self)} |\n"
+
+
+def each_proves(names: Iterable[str], suffix: str, side: str, behaviour: str) -> list[ParameterSet]:
+    """Parameters of a test, one a fault; each proves that the side behaves so, a row a fault."""
+    return [
+        pytest.param(name, marks=pytest.mark.proves(f"{name}{suffix}", side, behaviour), id=name)
+        for name in names
+    ]
 
 
 def rows_of(item: pytest.Item) -> list[Row]:

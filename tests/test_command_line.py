@@ -18,6 +18,7 @@ from gong_sandbox import Sandbox
 from tap_gong.operations import CALLS
 from tap_gong.tap import TapGong
 from tap_gong.windows import iso
+from tests.command_run import run_command
 from tests.conftest import NOW, settings
 from tests.singer_run import Output
 
@@ -40,6 +41,20 @@ def tap_gong(tmp_path, config=None, *arguments, env=None):
         check=False,
         env=env,
     )
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch):
+    """Runs the command, in this process, with settings that it refuses in one line."""
+
+    def run(config, *arguments):
+        done = run_command(TapGong, tmp_path, config, *arguments, patch=monkeypatch)
+        assert done.code == 1
+        assert "Traceback" not in done.log
+        (line,) = done.errors
+        return line, done
+
+    return run
 
 
 def errors(done):
@@ -224,17 +239,23 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_INPUT)
-def test_bad_input_gets_one_clear_line(tmp_path, company, case):
+def test_bad_input_gets_one_clear_line(refused, company, case):
     change, expected = BAD_INPUT[case]
     config = settings(company, end_date=NOW.isoformat(), **change)
-    config = {name: value for name, value in config.items() if value is not None}
-    done = tap_gong(tmp_path, config)
+    line, done = refused({name: value for name, value in config.items() if value is not None})
+    assert expected in line
+    assert "wrong-secret" not in done.log
+    assert done.records == {}
+
+
+def test_errors_of_a_process_are_on_its_stderr_alone(tmp_path, config):
+    done = tap_gong(tmp_path, {**config, "access_key_secret": "wrong-secret"})
     assert done.returncode == 1
     (line,) = errors(done)
-    assert expected in line
+    assert "access_key_secret" in line
     assert "Traceback" not in done.stderr
-    assert "wrong-secret" not in done.stderr
-    assert '"RECORD"' not in done.stdout
+    assert {json.loads(line)["type"] for line in done.stdout.splitlines()} == {"SCHEMA"}
+    assert "wrong-secret" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -293,30 +314,25 @@ BAD_DISCOVERY: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_DISCOVERY)
-def test_discovery_refuses_bad_settings_in_one_clear_line(tmp_path, case):
+def test_discovery_refuses_bad_settings_in_one_clear_line(refused, case):
     config, expected = BAD_DISCOVERY[case]
-    done = tap_gong(tmp_path, config, "--discover")
-    assert done.returncode == 1
-    (line,) = errors(done)
+    line, done = refused(config, "--discover")
     assert expected in line
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    assert done.messages == []
 
 
 @pytest.mark.parametrize("arguments", [("--discover",), ("--test",), ("--test=schema",), ()])
-def test_a_custom_stream_that_deletes_is_refused_and_nothing_is_sent(tmp_path, sandbox, arguments):
+def test_a_custom_stream_that_deletes_is_refused_and_nothing_is_sent(refused, sandbox, arguments):
     stream = {
         "name": "x",
         "method": "DELETE",
         "path": "/v2/crm/integrations",
         "params": {"integrationId": "1", "clientRequestId": "2"},
     }
-    done = tap_gong(tmp_path, settings(sandbox, custom_streams=[stream]), *arguments)
+    line, done = refused(settings(sandbox, custom_streams=[stream]), *arguments)
     assert sandbox.requests == []
-    assert done.returncode == 1
-    (line,) = errors(done)
     assert "The settings are not valid: 'DELETE' is not one of" in line
-    assert done.stdout == ""
+    assert done.messages == []
 
 
 @pytest.mark.parametrize(

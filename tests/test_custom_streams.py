@@ -90,12 +90,7 @@ def test_an_answer_that_is_no_list_is_one_record():
         return 200, {"requestId": "r", "brief": {"id": 7, "texts": ["a", None]}, "cost": 0.5}
 
     with AnsweringServer(answer) as server:
-        config = {
-            "api_url": server.url,
-            "access_key": "key",
-            "access_key_secret": "secret",
-            "requests_per_second": 0,
-        }
+        config = settings(server)
         stream = {"name": "brief", "path": "/v2/entities/get-brief"}
         output = run_tap({**config, "custom_streams": [stream]}, streams={"brief"})
     (row,) = output.records["brief"]
@@ -210,13 +205,7 @@ def answering(rows, **more):
     }
     answer = {"requestId": "r", "things": rows, "records": {"totalRecords": len(rows)}}
     with AnsweringServer(lambda *_: (200, answer)) as server:
-        yield {
-            "api_url": server.url,
-            "access_key": "key",
-            "access_key_secret": "secret",
-            "requests_per_second": 0,
-            "custom_streams": [stream],
-        }
+        yield settings(server, custom_streams=[stream])
 
 
 @pytest.mark.parametrize(

@@ -41,16 +41,13 @@ from tests.doc_blocks import (
     json_of,
     script,
 )
+from tests.meltano_project import PROJECT, copy_project
 from tests.postgres_server import DATABASE, USER, postgres
 from tests.singer_run import run_tap
 from tests.webhook.receiver_run import pem
 
 BIN = Path(sys.executable).parent
-PROJECT = (
-    *("gong_api", "gong_sandbox", "gong_webhook", "tap_gong", "target_gong", "docs", "examples"),
-    "plugins",
-    *("meltano.yml", "pyproject.toml", "README.md", "LICENSE", "Makefile"),
-)
+MORE = ("docs", "plugins", "Makefile")
 COMMANDS = (
     *("tap-gong", "target-gong", "gong-sandbox", "gong-webhook"),
     *("meltano", "python", "pip"),
@@ -284,14 +281,7 @@ def executable(path, command):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project, as a clone would be."""
-    folder = tmp_path_factory.mktemp("clone")
-    for name in PROJECT:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
-    return folder
+    return copy_project(tmp_path_factory.mktemp("clone"), *MORE)
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +297,7 @@ def target_jsonl(project, environment):
 @pytest.fixture
 def fresh(project, gong, target_jsonl):
     """The project without what an earlier page has left."""
-    kept = {*PROJECT, ".meltano"}
+    kept = {*PROJECT, *MORE, ".meltano"}
     for path in project.iterdir():
         if path.name not in kept:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -25,12 +25,12 @@ from tests.faulty_proxy import (
     REFUSALS,
     SILENCES,
     Fault,
-    FaultyProxy,
     answering,
     named,
     page,
     refusing,
 )
+from tests.reliability_table import each_proves
 
 JSON = "application/json"
 SECRET = "never-to-be-told"
@@ -62,13 +62,7 @@ LASTING = {
     "no answer": (1, "it stayed silent longer than request_timeout"),
     "answer that stops in the middle": (1, "silent in the middle of its answer, longer than"),
 }
-
-
-def cases(names, suffix, behaviour):
-    return [
-        pytest.param(name, marks=pytest.mark.proves(f"{name}{suffix}", "tap", behaviour), id=name)
-        for name in names
-    ]
+ENDING = [name for name, (code, *_) in LASTING.items() if code == 1]
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +79,6 @@ def sandbox():
         access_key_secret=SECRET,
     ) as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-def proxy(sandbox):
-    with FaultyProxy(sandbox.url) as proxy:
-        yield proxy
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +164,7 @@ def patience(name):
     return {"request_timeout": PATIENCE} if name in SILENCES else {}
 
 
-@pytest.mark.parametrize("name", cases(PASSING, ", once", PASSES))
+@pytest.mark.parametrize("name", each_proves(PASSING, ", once", "tap", PASSES))
 def test_what_passes_costs_a_try(tap, proxy, undisturbed, name):
     whole, _ = undisturbed
     proxy.meet(named(name), path=CALLS, after=3)
@@ -197,8 +185,8 @@ def test_what_passes_costs_a_try(tap, proxy, undisturbed, name):
 @pytest.mark.parametrize(
     "name",
     [
-        *cases(["429 without Retry-After"], ", for ever", STOPS),
-        *cases([name for name in LASTING if LASTING[name][0] == 1], ", for ever", ENDS),
+        *each_proves(["429 without Retry-After"], ", for ever", "tap", STOPS),
+        *each_proves(ENDING, ", for ever", "tap", ENDS),
     ],
 )
 def test_what_lasts_ends_the_run_and_the_next_one_goes_on(tap, proxy, undisturbed, name):
@@ -206,7 +194,7 @@ def test_what_lasts_ends_the_run_and_the_next_one_goes_on(tap, proxy, undisturbe
     check_goes_on(tap, proxy, undisturbed, name, code, words)
 
 
-@pytest.mark.parametrize("name", cases(LONG_WAITS, "", WAITS))
+@pytest.mark.parametrize("name", each_proves(LONG_WAITS, "", "tap", WAITS))
 def test_a_wait_of_hours_stops_the_run(tap, proxy, undisturbed, name):
     words = (
         "asks to wait 14400 s, longer than max_retry_wait .* run again after 2026-06-15T22:00:01Z"
@@ -214,7 +202,7 @@ def test_a_wait_of_hours_stops_the_run(tap, proxy, undisturbed, name):
     check_goes_on(tap, proxy, undisturbed, name, 3, words)
 
 
-@pytest.mark.parametrize("name", cases(REFUSALS, "", ENDS))
+@pytest.mark.parametrize("name", each_proves(REFUSALS, "", "tap", ENDS))
 def test_what_trying_again_does_not_change_ends_the_run(tap, proxy, undisturbed, name):
     words = {
         "401 in mid-run": "Check access_key and access_key_secret .* and api_url",

@@ -374,12 +374,7 @@ def test_gongs_words_are_logged_without_persons(company_people):
         return 400, {"requestId": "r1", "errors": ["User anna.ruiz@x.example, +1 302 555 3322"]}
 
     with AnsweringServer(answer) as server, logged() as lines:
-        config = {
-            "api_url": server.url,
-            "access_key": "key",
-            "access_key_secret": "secret",
-            "requests_per_second": 0,
-        }
+        config = settings(server)
         keeping = TapGong(config=config)
         hiding = TapGong(config={**config, "personal_data": "drop"})
         for tap in (keeping, hiding):
@@ -421,15 +416,12 @@ def test_custom_streams_say_themselves_what_is_personal(choice):
         return 200, {"requestId": "r", "things": [row]}
 
     with AnsweringServer(answer) as server:
-        config = {
-            "api_url": server.url,
-            "access_key": "key",
-            "access_key_secret": "secret",
-            "requests_per_second": 0,
-            "personal_data": choice,
-            "personal_data_salt": SALT,
-            "custom_streams": [CUSTOM],
-        }
+        config = settings(
+            server,
+            personal_data=choice,
+            personal_data_salt=SALT,
+            custom_streams=[CUSTOM],
+        )
         output = run_tap(config, streams={"things"})
     (record,) = output.records["things"]
     (message,) = output.of("SCHEMA")

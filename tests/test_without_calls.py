@@ -91,12 +91,7 @@ def test_an_empty_sweep_makes_no_target_drop_anything():
         return 404, {"requestId": "r", "errors": [text]}
 
     with AnsweringServer(answer) as server:
-        config = {
-            "api_url": server.url,
-            "access_key": "key",
-            "access_key_secret": "secret",
-            "requests_per_second": 0,
-        }
+        config = settings(server)
         output = run_tap(config, streams={"call_index"})
     assert output.of("ACTIVATE_VERSION") == []
     assert "newest_whole_sweep" not in str(output.state)
@@ -135,14 +130,11 @@ def test_odd_rows_are_left_out_and_counted(caplog):
         return 200, {"requestId": "r", "callTranscripts": [{"transcript": []}, {"callId": "1"}]}
 
     with AnsweringServer(answer) as server:
-        config = {
-            "api_url": server.url,
-            "access_key": "key",
-            "access_key_secret": "secret",
-            "requests_per_second": 0,
-            "start_date": "2026-06-01",
-            "end_date": "2026-06-02",
-        }
+        config = settings(
+            server,
+            start_date="2026-06-01",
+            end_date="2026-06-02",
+        )
         streams = {"calls", "call_parties", "transcripts", "transcript_texts"}
         output = run_tap(config, streams=streams)
     assert [row["id"] for row in output.records["calls"]] == ["1"]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
-import shutil
 import subprocess
 import sys
-import threading
 import time
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -21,9 +18,10 @@ import pytest
 from psycopg import sql
 
 from tap_gong.streams import STREAMS
+from tests.answering_server import AnsweringServer
 from tests.fleet.company import Company
 from tests.fleet.orchestrator import ROOT, Airflow
-from tests.meltano_project import PROJECT, STREAM_MAPS
+from tests.meltano_project import STREAM_MAPS, copy_project
 from tests.servers import postgres_server, redis_server
 from tests.singer_run import run_tap
 
@@ -58,13 +56,7 @@ def companies():
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A Meltano project with its plugins installed, as an image of workers has it."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in PROJECT:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
+    folder = copy_project(tmp_path_factory.mktemp("project"))
     for plugin in (["extractor", "tap-gong"], ["loader", "target-postgres"]):
         meltano(folder, "install", *plugin)
     return folder
@@ -94,22 +86,12 @@ def alerts():
     """A webhook, and what it was told."""
     told = []
 
-    class Webhook(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            told.append(json.loads(body)["text"])
-            self.send_response(200)
-            self.end_headers()
+    def answer(_method, _path, _query, body):
+        told.append(body["text"])
+        return 200, {}
 
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    told_at = f"http://127.0.0.1:{server.server_address[1]}/"
-    yield told_at, told
-    server.shutdown()
-    server.server_close()
+    with AnsweringServer(answer) as server:
+        yield server.url, told
 
 
 @pytest.fixture(scope="module")

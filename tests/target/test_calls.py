@@ -19,25 +19,12 @@ from tests.conftest import settings as tap_settings
 from tests.singer_run import run_tap
 from tests.target.target_run import (
     call,
-    company,
-    importing_user,
     messages,
     receipts,
     recording,
     run_target,
     settings,
 )
-
-
-@pytest.fixture
-def sandbox():
-    with company() as found:
-        yield found
-
-
-@pytest.fixture
-def user(sandbox):
-    return importing_user(sandbox)
 
 
 def sent(sandbox):

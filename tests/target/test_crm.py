@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,16 +12,12 @@ from gong_api.client import GongClient
 from gong_api.command import RunStopped
 from target_gong.target import TargetGong
 from tests.conftest import NOW
-from tests.target.target_run import company, messages, receipts, run_target, settings
+from tests.target.target_run import messages, receipts, run_target, settings
 
 MODIFIED = "2026-06-01T10:00:00Z"
 
 
-@pytest.fixture
-def sandbox():
-    with company() as found:
-        found.company.crm.queued = found.company.crm.processing = timedelta(0)
-        yield found
+pytestmark = pytest.mark.usefixtures("quick_crm")
 
 
 def accounts(count, bad=()):

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from gong_api.command import RunStopped
 from tests.conftest import NOW
-from tests.target.target_run import company, messages, receipts, run_target, settings
+from tests.target.target_run import messages, receipts, run_target, settings
 from tests.target.test_crm import accounts, uploads
 
 MODIFIED = "2026-06-01T10:00:00Z"
 
 
-@pytest.fixture
-def sandbox():
-    with company() as found:
-        found.company.crm.queued = found.company.crm.processing = timedelta(0)
-        yield found
+pytestmark = pytest.mark.usefixtures("quick_crm")
 
 
 def account(name="A", **more):

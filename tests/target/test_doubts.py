@@ -16,7 +16,6 @@ from tests.conftest import NOW
 from tests.target.target_run import (
     call,
     company,
-    importing_user,
     messages,
     receipts,
     recording,
@@ -26,17 +25,6 @@ from tests.target.target_run import (
 from tests.target.test_ledger import target_gong
 
 NO_GONG = "http://127.0.0.1:1"
-
-
-@pytest.fixture
-def sandbox():
-    with company() as found:
-        yield found
-
-
-@pytest.fixture
-def user(sandbox):
-    return importing_user(sandbox)
 
 
 @pytest.fixture

@@ -32,10 +32,12 @@ DESTRUCTIVE = {
 MODIFIED = "2026-06-01T10:00:00Z"
 
 
+pytestmark = pytest.mark.usefixtures("quick_crm")
+
+
 @pytest.fixture
 def sandbox():
     with company(calls=30, days=20) as found:
-        found.company.crm.queued = found.company.crm.processing = timedelta(0)
         yield found
 
 

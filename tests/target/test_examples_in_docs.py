@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -31,10 +30,12 @@ def examples():
     return [one for one in found if one.get("type") == "RECORD"]
 
 
+pytestmark = pytest.mark.usefixtures("quick_crm")
+
+
 @pytest.fixture
 def sandbox():
     with company(calls=30, days=20) as found:
-        found.company.crm.queued = found.company.crm.processing = timedelta(0)
         found.company.crm.disconnect()
         yield found
 

@@ -23,10 +23,10 @@ from tests.faulty_proxy import (
     REFUSALS,
     SILENCES,
     Fault,
-    FaultyProxy,
     named,
     page,
 )
+from tests.reliability_table import each_proves
 from tests.target.target_run import call, company, importing_user, messages, receipts, settings
 
 SECRET = "never-to-be-told"
@@ -45,25 +45,10 @@ WAITS = "exit code 3, saying when to go on; the next run does, each record is th
 ENDS = "exit code 1, saying why; the next run sends what was not sent, each record is there once"
 
 
-def cases(names, suffix, behaviour):
-    return [
-        pytest.param(
-            name, marks=pytest.mark.proves(f"{name}{suffix}", "target", behaviour), id=name
-        )
-        for name in names
-    ]
-
-
 @pytest.fixture(scope="module")
 def sandbox():
     with company(access_key_secret=SECRET) as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-def proxy(sandbox):
-    with FaultyProxy(sandbox.url) as proxy:
-        yield proxy
 
 
 @pytest.fixture
@@ -153,7 +138,7 @@ def is_all_done(records, ended, *, states=3):
     assert ended.messages[-1] == records.state(3)
 
 
-@pytest.mark.parametrize("name", cases((*LIMITS, *MAYBE_DONE), ", once", PASSES))
+@pytest.mark.parametrize("name", each_proves((*LIMITS, *MAYBE_DONE), ", once", "target", PASSES))
 def test_what_passes_costs_a_try(target, proxy, calls, name):
     proxy.meet(named(name), path=PATHS["calls"], after=1)
     clock = Frozen()
@@ -174,7 +159,7 @@ def test_what_gong_has_certainly_not_done_is_repeated_even_if_it_must_not_be_dou
     is_all_done(meetings, target(meetings.lines))
 
 
-@pytest.mark.parametrize("name", cases(MAYBE_DONE, ", on a meeting", DOUBTED))
+@pytest.mark.parametrize("name", each_proves(MAYBE_DONE, ", on a meeting", "target", DOUBTED))
 def test_what_may_be_done_and_must_not_be_doubled_is_in_doubt(target, proxy, meetings, name):
     proxy.meet(named(name), path=PATHS["meetings"], after=1)
     ended = target(meetings.lines, **patience(name))
@@ -202,27 +187,28 @@ LASTING = {
     "answer shorter than announced": (1, "in_doubt", "the connection broke"),
     "no answer": (1, "in_doubt", "it stayed silent longer than request_timeout"),
 }
+ENDING = [name for name, (code, *_) in LASTING.items() if code == 1]
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        *cases(["429 without Retry-After"], ", for ever", STOPS),
-        *cases([name for name in LASTING if LASTING[name][0] == 1], ", for ever", ENDS),
+        *each_proves(["429 without Retry-After"], ", for ever", "target", STOPS),
+        *each_proves(ENDING, ", for ever", "target", ENDS),
     ],
 )
 def test_what_lasts_ends_the_run_and_the_next_one_goes_on(target, proxy, calls, name):
     check_goes_on(target, proxy, calls, name, *LASTING[name])
 
 
-@pytest.mark.parametrize("name", cases(LONG_WAITS, "", WAITS))
+@pytest.mark.parametrize("name", each_proves(LONG_WAITS, "", "target", WAITS))
 def test_a_wait_of_hours_stops_the_run(target, proxy, calls, name):
     status = "in_doubt" if name.startswith("503") else "failed"
     words = "longer than max_retry_wait .* what was done is kept, run again after 2026-06-15T22:00"
     check_goes_on(target, proxy, calls, name, 3, status, words)
 
 
-@pytest.mark.parametrize("name", cases(REFUSALS, "", ENDS))
+@pytest.mark.parametrize("name", each_proves(REFUSALS, "", "target", ENDS))
 def test_what_trying_again_does_not_change_ends_the_run(target, proxy, calls, name):
     words = {
         "401 in mid-run": "Check access_key and access_key_secret .* and api_url",

@@ -30,7 +30,6 @@ from target_gong.sinks.permissions import PermissionProfiles
 from tests.target.target_run import (
     call,
     company,
-    importing_user,
     messages,
     receipts,
     run_target,
@@ -42,11 +41,6 @@ from tests.target.target_run import (
 def sandbox():
     with company() as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def user(sandbox):
-    return importing_user(sandbox)
 
 
 def made(sandbox, client_id):

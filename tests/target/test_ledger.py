@@ -34,17 +34,6 @@ from tests.target.target_run import (
 BIN = Path(sys.executable).parent
 
 
-@pytest.fixture
-def sandbox():
-    with company() as found:
-        yield found
-
-
-@pytest.fixture
-def user(sandbox):
-    return importing_user(sandbox)
-
-
 def target_gong(tmp_path, config, lines=(), *arguments):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config))

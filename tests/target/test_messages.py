@@ -11,7 +11,6 @@ from gong_api.command import RunStopped
 from tests.target.target_run import (
     call,
     company,
-    importing_user,
     messages,
     receipts,
     run_target,
@@ -23,11 +22,6 @@ from tests.target.target_run import (
 def sandbox():
     with company() as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def user(sandbox):
-    return importing_user(sandbox)
 
 
 SCHEMA = {"type": "SCHEMA", "stream": "calls", "schema": {"properties": {}}, "key_properties": []}

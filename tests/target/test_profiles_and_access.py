@@ -8,13 +8,7 @@ from gong_api.command import RunStopped
 from tests.conftest import NOW
 from tests.conftest import settings as tap_settings
 from tests.singer_run import run_tap
-from tests.target.target_run import company, messages, receipts, run_target, settings
-
-
-@pytest.fixture
-def sandbox():
-    with company() as found:
-        yield found
+from tests.target.target_run import messages, receipts, run_target, settings
 
 
 def profile(sandbox, **more):

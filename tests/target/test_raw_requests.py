@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gong_api.command import RunStopped
-from tests.target.target_run import company, messages, run_target, settings
+from tests.target.target_run import messages, run_target, settings
 
 GUARDED = "refused unless allow_destructive has requests"
-
-
-@pytest.fixture
-def sandbox():
-    with company() as found:
-        yield found
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ from gong_api.errors import masked
 from target_gong.media import BadMedia, find
 from tests.target.target_run import (
     call,
-    company,
-    importing_user,
     messages,
     receipts,
     recording,
@@ -21,17 +19,6 @@ from tests.target.target_run import (
 )
 
 SIGNED = "https://user:pw@media.invalid/x.wav?X-Amz-Signature=secret"
-
-
-@pytest.fixture
-def sandbox():
-    with company() as found:
-        yield found
-
-
-@pytest.fixture
-def user(sandbox):
-    return importing_user(sandbox)
 
 
 def test_masking():

@@ -16,7 +16,7 @@ import pytest
 from gong_api.command import ConfigFiles, RunStopped
 from target_gong.target import TargetGong
 from tests.command_run import PROMPT, Interrupting, ask_to_end, run_command
-from tests.faulty_proxy import Fault, FaultyProxy, limiting
+from tests.faulty_proxy import Fault, limiting
 from tests.target.target_run import (
     call,
     company,
@@ -95,18 +95,6 @@ def test_a_wait_is_cut_short_and_what_waited_is_sent_by_the_next_run(tmp_path):
         assert "Traceback" not in log
         (row,) = receipts(tmp_path)
         assert row.status == "failed"
-
-
-@pytest.fixture
-def sandbox():
-    with company() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def proxy(sandbox):
-    with FaultyProxy(sandbox.url) as proxy:
-        yield proxy
 
 
 @pytest.fixture
