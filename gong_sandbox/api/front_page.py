@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from gong_sandbox.company.media import LARGEST_KEPT
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from jinja2 import Template
     from starlette.requests import Request
 
     from gong_sandbox.api.site import Site
@@ -69,6 +71,21 @@ class Census:
     lists: dict[str, list[tuple[str, ...]]]
 
 
+@cache
+def _template() -> Template:
+    """Compiled when the page is first asked for, once for all sandboxes of a process."""
+    environment = Environment(
+        loader=PackageLoader("gong_sandbox.api"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["lasted"] = lasted
+    environment.filters["sized"] = sized
+    return environment.get_template("front_page.html")
+
+
 class FrontPage:
     """The page, and the recordings that can be played on it.
 
@@ -82,16 +99,6 @@ class FrontPage:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._census: Census | None = None
-        environment = Environment(
-            loader=PackageLoader("gong_sandbox.api"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["lasted"] = lasted
-        environment.filters["sized"] = sized
-        self._template = environment.get_template("front_page.html")
 
     async def page(self, request: Request) -> Response:
         """The page as HTML; with `?live`, as its script asks for it, a census may be old."""
@@ -160,7 +167,7 @@ class FrontPage:
             (call, call.state(now), users.get(call.new.primary_user or "", ""))
             for call in reversed(company.uploads.created[-_SHOWN:])
         ]
-        return self._template.render(
+        return _template().render(
             live=live,
             nonce=nonce,
             url=site.url,
