@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 
 from gong_api.errors import SettingsError
+from tap_gong.hints import HINTS, hinted_to_all, read_by_all
 from tap_gong.owed import Owed
 from tap_gong.windows import Bookmark, Window, iso
 
@@ -127,7 +128,7 @@ def _joined(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
     read = [(Bookmark.read(state, name), state) for state in known]
     ranges = [(bookmark, state) for bookmark, state in read if bookmark]
     if not ranges:
-        return max(known, key=_sweep) if known else {}
+        return _without_ranges(name, known)
     ranges.sort(key=lambda entry: (entry[0].since or _AGES_AGO, entry[0].end))
     _check_filters(name, [state for _, state in ranges])
     chain = list(_chain(name, [bookmark for bookmark, _ in ranges]))
@@ -136,6 +137,8 @@ def _joined(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
     relied_on = [bookmark.settled for bookmark in chain if not _is_settled(bookmark)]
     settled = min(relied_on, default=last.settled)
     state = dict(newest)
+    state.pop(HINTS, None)
+    state.update(hinted_to_all(known))
     replace(last, since=chain[0].since, settled=settled).write(state)
     owed = Owed.joined([Owed.read(part) for part in known])
     owed.write(state)
@@ -143,6 +146,14 @@ def _joined(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
     if missed:
         state["missed"] = list(missed)
     return state
+
+
+def _without_ranges(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
+    """One stream's state, where it reads a sequence of events, or sweeps over all there is."""
+    if any("sequence" in state for state in known):
+        _check_filters(name, known)
+        return read_by_all(known)
+    return max(known, key=_sweep, default={})
 
 
 def _sweep(state: dict[str, Any]) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from gong_api.errors import SettingsError
 from tap_gong.windows import instant, iso, told_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping
+    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
     import pendulum
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # the lookback is there.
 _ASKED_AGAIN_FOR = timedelta(days=1)
 _MOST_UNSEEN = 100
-_STATE = "hints"
+# Its entry in a state.
+HINTS = "hints"
 
 
 class _MetaData(msgspec.Struct):
@@ -70,7 +71,7 @@ class Hints:
         self._shown: set[str] = set()
         self.times: dict[str, pendulum.DateTime | None] = {}
         # A stream that has just been selected gets its history from the windows.
-        known = [state[_STATE] for state in states if state.get(_STATE)]
+        known = [state[HINTS] for state in states if state.get(HINTS)]
         for hints in known:
             for received, calls in (hints.get("unseen") or {}).items():
                 for call in calls:
@@ -99,9 +100,9 @@ class Hints:
         groups: dict[str, list[str]] = {}
         for call, received in self.unseen(now).items():
             groups.setdefault(iso(received.start_of("second")), []).append(call)
-        state[_STATE] = {"inbox": self._inbox.identity, "sequence": self._inbox.newest}
+        state[HINTS] = {"inbox": self._inbox.identity, "sequence": self._inbox.newest}
         if groups:
-            state[_STATE]["unseen"] = groups
+            state[HINTS]["unseen"] = groups
 
     def _note(self, call: str, received: pendulum.DateTime, time: pendulum.DateTime | None) -> None:
         self._received.setdefault(call, received)
@@ -116,12 +117,44 @@ def reached(state: Mapping[str, Any], inbox: InboxReader) -> int:
     Raises:
         SettingsError: the state is damaged.
     """
+    sequence = _sequence(state)
+    if state.get("inbox") != inbox.identity or sequence > inbox.newest:
+        return 0
+    return sequence
+
+
+def read_by_all(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all of some runs have read of an inbox; empty, so nothing, if it was not one inbox.
+
+    Args:
+        states: of a stream of events, or what `Hints.write` wrote.
+    """
+    first, *others = states
+    if any(state.get("inbox") != first.get("inbox") for state in others):
+        return {}
+    least = min(states, key=_sequence)
+    return dict(least)
+
+
+def hinted_to_all(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The entry `hints` of a stream's state, of those that several runs left of it, if any did."""
+    known = [state[HINTS] for state in states if state.get(HINTS)]
+    joined = read_by_all(known) if known else {}
+    if not joined:
+        return {}
+    joined.pop("unseen", None)
+    unseen: dict[str, list[str]] = {}
+    for hints in known:
+        for received, calls in (hints.get("unseen") or {}).items():
+            unseen[received] = list(dict.fromkeys([*unseen.get(received, ()), *calls]))
+    return {HINTS: {**joined, **({"unseen": unseen} if unseen else {})}}
+
+
+def _sequence(state: Mapping[str, Any]) -> int:
     sequence = state.get("sequence", 0)
     if not isinstance(sequence, int):
         msg = f"the place in the inbox in the state must be a number, not {sequence!r}"
         raise SettingsError(msg)
-    if state.get("inbox") != inbox.identity or sequence > inbox.newest:
-        return 0
     return sequence
 
 

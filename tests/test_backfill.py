@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 from datetime import timedelta
+from typing import Any
 
 import pendulum
 import pytest
@@ -119,6 +120,33 @@ def test_what_ranges_owe_is_owed_together():
     joined = merged([owed, more])["bookmarks"]["transcripts"]
     assert joined["owed"] == {"2026-01-11T00:00:00Z": ["1", "2"], "2026-01-21T00:00:00Z": ["3"]}
     assert joined["missed"] == ["9"]
+
+
+@given(order=st.permutations(range(3)))
+def test_of_an_inbox_that_is_read_which_all_runs_have_read(order):
+    events = [
+        {"inbox": "a", "sequence": 9},
+        {"inbox": "a", "sequence": 4},
+        {"inbox": "a", "sequence": 7},
+    ]
+    states = [{"bookmarks": {"automation_events": events[at]}} for at in order]
+    assert merged(states)["bookmarks"]["automation_events"] == {"inbox": "a", "sequence": 4}
+
+
+def test_of_several_inboxes_all_is_read_again():
+    states: list[dict[str, Any]] = [
+        {"bookmarks": {"automation_events": {"inbox": name, "sequence": 9}}} for name in "ab"
+    ]
+    assert merged(states)["bookmarks"]["automation_events"] == {}
+
+
+def test_hints_that_any_range_missed_are_followed_again():
+    at = "2026-01-20T00:00:00Z"
+    first = {"inbox": "a", "sequence": 4, "unseen": {at: ["1", "2"]}}
+    second = {"inbox": "a", "sequence": 9, "unseen": {at: ["2", "3"]}}
+    joined = merged([state(0, 10, hints=first), state(10, 20, hints=second), state(20, 30)])
+    wanted = {"inbox": "a", "sequence": 4, "unseen": {at: ["1", "2", "3"]}}
+    assert joined["bookmarks"]["calls"]["hints"] == wanted
 
 
 def test_states_made_under_different_filters_do_not_fit():
