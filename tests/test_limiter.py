@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import signal
 import subprocess
 import sys
@@ -11,6 +13,9 @@ from datetime import datetime, timezone
 import pendulum
 import pytest
 import redis
+from hypothesis import given
+from hypothesis import strategies as st
+from pyrate_limiter import InMemoryBucket
 
 from gong_api.clock import SystemClock
 from gong_api.errors import LimitReached, SettingsError
@@ -153,6 +158,58 @@ def test_a_process_that_was_held_up_while_it_took_its_turn_goes_on(redis_url):
     """A machine may sleep: others have gone ahead, and nothing is wrong."""
     with store(redis_url, "us").locked():
         time.sleep(5.2)
+
+
+class HeldUp(SystemClock):
+    """A clock, and a store on the same time, on which whoever waits is held up for longer.
+
+    Args:
+        delays: milliseconds of each wait on top; then none.
+    """
+
+    def __init__(self, delays, *, is_shared):
+        self._delays = iter(delays)
+        self._milliseconds = 0
+        self.is_shared = is_shared
+
+    def sleep(self, seconds):
+        self._milliseconds += round(seconds * 1000) + next(self._delays, 0)
+
+    def now(self):
+        return self._milliseconds
+
+    def bucket(self, _, rate):
+        return InMemoryBucket([rate])
+
+    def locked(self):
+        return contextlib.nullcontext()
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+@given(
+    lots=st.lists(
+        # Some miss their turn, and not more than twice in a row.
+        st.tuples(st.integers(0, 40), st.integers(0, 900), st.integers(0, 900)),
+        max_size=20,
+    )
+)
+def test_whoever_misses_a_turn_takes_another(is_shared, lots):
+    clock = HeldUp([delay for lot in lots for delay in lot], is_shared=is_shared)
+    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=clock)
+    left = []
+    for _ in range(60):
+        limiter.take()
+        left.append(clock.now())
+    assert limiter.used == 60
+    assert min(later - first for first, later in zip(left, left[3:], strict=False)) >= 1000
+
+
+def test_a_machine_that_is_always_late_goes_on():
+    clock = HeldUp(itertools.repeat(200, 1000), is_shared=True)
+    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=clock)
+    for _ in range(20):
+        limiter.take()
+    assert limiter.used == 20
 
 
 class Noon(SystemClock):
