@@ -163,6 +163,10 @@ class Airflow:
             "from task_instance order by start_date"
         )
 
+    def keep(self, name, content):
+        """Leave a file beside its logs, for whoever wants to know how it went."""
+        (self._home / name).write_text(json.dumps(content, default=str), encoding="utf-8")
+
     def reschedules(self):
         """How often tasks were put off without using up a try."""
         return self.query("select count(*) from task_reschedule")[0][0]

@@ -247,9 +247,10 @@ def shortcomings(report: Mapping[str, Any]) -> list[str]:
     """What a completeness report says of a run that ended well and yet is not whole."""
     found = []
     for name, stream in report["streams"].items():
-        # Gong counts what the key's owner may not see, so that it often announces a little more.
+        # Gong counts what the key's owner may not see, so that it often announces some more.
         # Transcripts that are still to come are asked for by id, and mostly are not there yet.
-        is_short = stream["seen"] < 0.9 * stream["announced"]
+        left_out = stream["announced"] - stream["seen"]
+        is_short = left_out > max(5, 0.1 * stream["announced"])
         if is_short and not name.startswith("transcript"):
             found.append(f"{name}: {stream['announced']} announced, {stream['seen']} served")
         if stream["unkeyed"]:
