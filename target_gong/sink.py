@@ -96,7 +96,6 @@ class Writing(Sink):
     needs: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
     # Every record destroys something, and must be allowed to.
     destructive: ClassVar[bool] = False
-    # Records whose deletion Gong knows nothing of come from sources that mark rows as deleted.
     _target: TargetGong
 
     # Deleted rows are told by `_sdc_deleted_at`, which the SDK would take away otherwise.
