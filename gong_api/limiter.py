@@ -3,8 +3,8 @@
 Gong counts 3 requests a second and 10,000 a day per company (API: rate limits). Every attempt
 counts, retries too.
 
-A turn is reserved ahead and then waited for, so that whoever asked first goes first: threads of
-one process, and processes that share a store.
+A turn is reserved ahead and then waited for, so that whoever asked first goes first, be it threads
+of one process or processes that share a store. Whoever wakes too late for its turn takes another.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class RequestLimiter:
             self._count()
             self.used += 1
         for _ in range(1 + _MOST_MISSED):
-            if not self._is_missed(self._next_turn()):
+            if self._has_waited():
                 break
         self._tell()
 
@@ -154,12 +154,15 @@ class RequestLimiter:
         elif self._budget and self.used >= self._budget:
             raise LimitReached(_used_up(f"{self.used} requests in this run"))
 
-    def _next_turn(self) -> int:
-        """Wait for a turn of our own; on the store's clock, when it was, 0 if nobody waits."""
+    def _has_waited(self) -> bool:
+        """Wait for a turn of our own; whether it is still ours when we are awake.
+
+        It is not if one that is three places behind would come too soon after.
+        """
         if not self._bucket:
-            return 0
+            return True
         with self._lock, self._store.locked():
-            now = self._store.now()
+            now, asked = self._store.now(), self._clock.now()
             self._bucket.leak(now)
             turn = RateItem("request", now)
             while not self._bucket.put(turn):
@@ -169,14 +172,12 @@ class RequestLimiter:
                 )
             seconds = (turn.timestamp - now) / 1000
             self.waited += seconds
-        if not seconds:
-            return 0
-        self._clock.sleep(seconds)
-        return turn.timestamp
-
-    def _is_missed(self, turn: int) -> bool:
-        """Whether a turn was so long ago that one three places behind would come too soon."""
-        return bool(turn) and self._store.now() - turn > _JITTER_MS
+        # A store may be far away, or its disk slow: what it takes is a part of the wait.
+        left = seconds - (self._clock.now() - asked).total_seconds()
+        if left > 0:
+            self._clock.sleep(left)
+        late = (self._clock.now() - asked).total_seconds() - seconds
+        return late * 1000 <= _JITTER_MS
 
     def _count_day(self, day: AbstractBucket) -> None:
         now = self._clock.now()
@@ -254,7 +255,8 @@ class SqliteStore:
     def _complaining(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        # A disk may know no locks.
+        except (sqlite3.Error, OSError, NotImplementedError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             msg = f"rate_limit_store sqlite:///{self._path} cannot be used: {reason}"
             raise SettingsError(msg) from error
@@ -282,9 +284,10 @@ class RedisStore:
             raise SettingsError(msg) from error
         self._errors = redis.RedisError, ValueError
         self._lapsed = redis.exceptions.LockNotOwnedError
-        self._host = urlsplit(url).hostname
+        self._host = "the address given"
         self._company = company
         with self._complaining():
+            self._host = urlsplit(url).hostname or self._host
             self._redis = redis.Redis.from_url(url, socket_timeout=10, health_check_interval=30)
             self._redis.ping()
 
@@ -301,7 +304,10 @@ class RedisStore:
         return bucket
 
     def now(self) -> int:
-        """Milliseconds since the epoch by the server, since clocks of machines differ."""
+        """Milliseconds since the epoch by the server, since clocks of machines differ.
+
+        To be asked while its lock is held, which tells of faults.
+        """
         seconds, microseconds = self._redis.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import signal
 import subprocess
 import sys
@@ -161,55 +162,94 @@ def test_a_process_that_was_held_up_while_it_took_its_turn_goes_on(redis_url):
 
 
 class HeldUp(SystemClock):
-    """A clock, and a store on the same time, on which whoever waits is held up for longer.
+    """A clock on which whoever waits is held up for longer.
 
     Args:
         delays: milliseconds of each wait on top; then none.
     """
 
-    def __init__(self, delays, *, is_shared):
+    def __init__(self, delays=()):
         self._delays = iter(delays)
-        self._milliseconds = 0
-        self.is_shared = is_shared
-
-    def sleep(self, seconds):
-        self._milliseconds += round(seconds * 1000) + next(self._delays, 0)
+        self.milliseconds = 0
 
     def now(self):
-        return self._milliseconds
+        return pendulum.from_timestamp(self.milliseconds / 1000)
+
+    def sleep(self, seconds):
+        self.milliseconds += math.ceil(seconds * 1000) + next(self._delays, 0)
+
+
+class Remote:
+    """A store that takes its time for everything.
+
+    Args:
+        clock: that the time passes on.
+        milliseconds: for each operation.
+    """
+
+    def __init__(self, clock, milliseconds=0, *, is_shared=True):
+        self._clock = clock
+        self._milliseconds = milliseconds
+        self.is_shared = is_shared
+
+    def now(self):
+        self._clock.milliseconds += self._milliseconds
+        return self._clock.milliseconds
 
     def bucket(self, _, rate):
         return InMemoryBucket([rate])
 
+    @contextlib.contextmanager
     def locked(self):
-        return contextlib.nullcontext()
+        self._clock.milliseconds += self._milliseconds
+        yield
+        self._clock.milliseconds += self._milliseconds
+
+
+def departures(limiter, clock, count):
+    """When each of some requests leaves, in milliseconds."""
+    for _ in range(count):
+        limiter.take()
+        yield clock.milliseconds
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
 @given(
     lots=st.lists(
         # Some miss their turn, and not more than twice in a row.
-        st.tuples(st.integers(0, 40), st.integers(0, 900), st.integers(0, 900)),
+        st.tuples(st.integers(0, 39), st.integers(0, 900), st.integers(0, 900)),
         max_size=20,
     )
 )
 def test_whoever_misses_a_turn_takes_another(is_shared, lots):
-    clock = HeldUp([delay for lot in lots for delay in lot], is_shared=is_shared)
-    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=clock)
-    left = []
-    for _ in range(60):
-        limiter.take()
-        left.append(clock.now())
+    clock = HeldUp(delay for lot in lots for delay in lot)
+    remote = Remote(clock, is_shared=is_shared)
+    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=remote)
+    left = list(departures(limiter, clock, 60))
     assert limiter.used == 60
     assert min(later - first for first, later in zip(left, left[3:], strict=False)) >= 1000
 
 
 def test_a_machine_that_is_always_late_goes_on():
-    clock = HeldUp(itertools.repeat(200, 1000), is_shared=True)
-    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=clock)
-    for _ in range(20):
-        limiter.take()
-    assert limiter.used == 20
+    clock = HeldUp(itertools.repeat(200, 1000))
+    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=Remote(clock))
+    assert len(list(departures(limiter, clock, 20))) == 20
+
+
+@pytest.mark.parametrize("milliseconds", [0, 10, 50, 100])
+def test_a_store_that_is_far_away_costs_no_turns(milliseconds):
+    clock = HeldUp()
+    remote = Remote(clock, milliseconds)
+    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=remote)
+    first, *_, last = departures(limiter, clock, 31)
+    assert last - first <= 1.1 * 10_000
+
+
+def test_who_is_held_up_before_a_turn_that_is_free_takes_another():
+    clock = HeldUp()
+    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=Remote(clock, 60))
+    first, *_, fourth = departures(limiter, clock, 4)
+    assert fourth - first >= 1000
 
 
 class Noon(SystemClock):
@@ -273,6 +313,7 @@ def test_runs_that_share_a_file_meet_no_limit(tmp_path):
             r"rate_limit_store sqlite:////proc/none.* cannot be used",
         ),
         ("redis://:hunter2@127.0.0.1:1/0", "the Redis server at 127.0.0.1 cannot be used"),
+        ("redis://[x", "the Redis server at the address given cannot be used: Invalid IPv6 URL"),
     ],
 )
 def test_a_store_that_cannot_be_used_is_named(setting, message):
