@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, Connection, get_current_context, task
+from airflow.sdk import DAG, Connection, Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRescheduleException
 
 if TYPE_CHECKING:
@@ -139,30 +139,28 @@ def meltano(*arguments: str, env: Mapping[str, str]) -> str:
     """
     command = [MELTANO, "--environment", ENVIRONMENT, *arguments]
     with _own_system_folder() as folder, tempfile.TemporaryFile("w+") as printed:
-        process = subprocess.Popen(
+        exit_codes: dict[str, int] = {}
+        # The last line of each plugin, and of Meltano itself.
+        last: dict[str, str] = {}
+        with subprocess.Popen(
             command,
             cwd=PROJECT,
             env={**env, "MELTANO_SYS_DIR_ROOT": str(folder)},
             stdout=printed,
             stderr=subprocess.PIPE,
             text=True,
-        )
-        exit_codes: dict[str, int] = {}
-        # The last line of each plugin, and of Meltano itself.
-        last: dict[str, str] = {}
-        try:
-            for line in process.stderr or ():
-                entry = _entry(line)
-                exit_codes.update(entry.get("exit_codes") or {})
-                text = str(entry.get("event", line)).strip()
-                logger.info("%s", text)
-                last[entry.get("string_id", "meltano")] = text
-        except BaseException:
-            # Airflow stops the task: the tap ends with what it has read on its way.
-            process.terminate()
-            raise
-        finally:
-            process.wait()
+        ) as process:
+            try:
+                for line in process.stderr or ():
+                    entry = _entry(line)
+                    exit_codes.update(entry.get("exit_codes") or {})
+                    text = str(entry.get("event", line)).strip()
+                    logger.info("%s", text)
+                    last[entry.get("string_id", "meltano")] = text
+            except BaseException:
+                # Airflow stops the task: the tap ends with what it has read on its way.
+                process.terminate()
+                raise
         if process.returncode:
             plugins = {"extractors": "tap-gong", "loaders": LOADER}
             failed = [plugins.get(kind, kind) for kind in exit_codes] or ["meltano"]
@@ -231,26 +229,43 @@ def sync(company: str, part: Mapping[str, str] | None = None) -> dict[str, Any]:
         try:
             meltano(*command, "tap-gong", LOADER, env=env)
         except MeltanoFailed as failed:
+            # The next try goes on where this one ended, and tells of the rest alone.
+            tell_shortcomings(company, path)
             if failed.exit_codes == {"extractors": WORK_LEFT}:
                 logger.info("There is work left; going on in %s", CONTINUE_AFTER)
                 raise AirflowRescheduleException(
                     datetime.now(timezone.utc) + CONTINUE_AFTER
                 ) from failed
             raise
-        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return tell_shortcomings(company, path)
+
+
+def tell_shortcomings(company: str, path: Path) -> dict[str, Any]:
+    """Tell what a run has left out.
+
+    Args:
+        company: whose.
+        path: of the completeness report; a tap that ended before it began has written none.
+
+    Returns:
+        The report; empty where there is none.
+    """
+    if not path.exists():
+        return {}
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     for shortcoming in shortcomings(report):
         tell(f"gong_{company}: {shortcoming}")
     return report
 
 
 def shortcomings(report: Mapping[str, Any]) -> list[str]:
-    """What a completeness report says of a run that ended well and yet is not whole."""
+    """What a completeness report says that a run has left out for good."""
     found = []
     for name, stream in report["streams"].items():
         # Gong counts what the key's owner may not see, so that it often announces some more.
         # Transcripts that are still to come are asked for by id, and mostly are not there yet.
         left_out = stream["announced"] - stream["seen"]
-        is_short = left_out > max(5, 0.1 * stream["announced"])
+        is_short = report["end"] == "done" and left_out > max(5, 0.1 * stream["announced"])
         if is_short and not name.startswith("transcript"):
             found.append(f"{name}: {stream['announced']} announced, {stream['seen']} served")
         if stream["unkeyed"]:
@@ -261,18 +276,30 @@ def shortcomings(report: Mapping[str, Any]) -> list[str]:
 
 
 def plan(company: str, slices: int) -> list[dict[str, str]]:
-    """The slices of a company's history; none when it has a state, which says that it was read."""
+    """The slices of a company's history; none when it has a state, which says that it was read.
+
+    A plan is kept until its slices are merged: where one of them failed for good, the next run of
+    the DAG goes on with all of them where they ended.
+    """
     context = get_current_context()
     env = environment(company)
-    if not context["params"]["backfill"] and _state(company, env):
-        return []
+    if not context["params"]["backfill"]:
+        if _state(company, env):
+            return []
+        kept: list[dict[str, str]] = Variable.get(
+            f"gong_plan_{company}", default=[], deserialize_json=True
+        )
+        if kept:
+            return kept
     printed = meltano("invoke", "tap-gong", "--plan", "--slices", str(slices), env=env)
     parts = []
     for line in printed.splitlines():
         dates = {name: json.loads(line)[name] for name in ("start_date", "end_date")}
-        # Of this run of the DAG: another one reads anew.
+        # Of this run of the DAG: a backfill reads anew.
         name = ".".join((company, context["run_id"], *dates.values()))
         parts.append({**dates, "name": re.sub(r"[^\w.-]", "", name)})
+    if not context["params"]["backfill"]:
+        Variable.set(f"gong_plan_{company}", parts, serialize_json=True)
     return parts
 
 
@@ -301,6 +328,7 @@ def merge(company: str, slices: Iterable[Mapping[str, Any]]) -> None:
         whole = Path(folder, "whole.json")
         whole.write_text(json.dumps({"singer_state": json.loads(merged)}), encoding="utf-8")
         meltano("state", "set", "--force", state_id(company), "--input-file", str(whole), env=env)
+    Variable.set(f"gong_plan_{company}", [], serialize_json=True)
 
 
 def _state(suffix: str, env: Mapping[str, str]) -> dict[str, Any]:
@@ -310,15 +338,24 @@ def _state(suffix: str, env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def tell(text: str) -> None:
-    """Post to the webhook of the connection `gong_alerts`, in the form that chats take."""
+    """Post to the webhook of the connection `gong_alerts`, in the form that chats take.
+
+    What was read is read, whether anybody hears of it or not: a webhook that fails is logged.
+    """
     logger.error("%s", text)
     try:
         webhook = Connection.get("gong_alerts")
     except AirflowNotFoundException:
         logger.warning("There is no connection gong_alerts: nobody was told")
         return
-    answer = requests.post(str(webhook.host), json={"text": text}, timeout=30)
-    answer.raise_for_status()
+    try:
+        answer = requests.post(str(webhook.host), json={"text": text}, timeout=30)
+    except requests.RequestException as error:
+        # Its text has the URL, which is as good as a password.
+        logger.error("The webhook of gong_alerts could not be reached: %s", type(error).__name__)
+        return
+    if not answer.ok:
+        logger.error("The webhook of gong_alerts answered %d: nobody was told", answer.status_code)
 
 
 def on_failure(context: Mapping[str, Any]) -> None:
