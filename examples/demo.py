@@ -96,6 +96,12 @@ def clear() -> None:
     meltano("state", "clear", "--force", "dev:tap-gong-to-target-duckdb", capture=True)
 
 
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port of this machine."""
+    with socket.socket() as probe:
+        return not probe.connect_ex(("127.0.0.1", port))
+
+
 def write_back() -> bool:
     """Calls of a phone system into a Gong, and back; whether they are all there."""
     with socket.socket() as free:
@@ -104,7 +110,10 @@ def write_back() -> bool:
     command = [str(BIN / "gong-sandbox"), "--port", str(port), "--processing-minutes", "0"]
     sandbox = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
+        while not listens(port):
+            if sandbox.poll() is not None:
+                console.print(f"gong-sandbox has ended with exit code {sandbox.returncode}")
+                return False
             time.sleep(0.1)
         for name in ("TAP_GONG", "TARGET_GONG"):
             os.environ[f"{name}_API_URL"] = f"http://127.0.0.1:{port}"

@@ -111,11 +111,13 @@ def warehouse_of(rows):
     warehouse = duckdb.connect()
     warehouse.execute("create schema gong")
     warehouse.execute(
-        "create table gong.calls (id varchar primary key, context json, content json)"
+        "create table gong.calls"
+        " (id varchar primary key, started timestamptz, context json, content json)"
     )
     for row in rows:
         parts = (json.dumps(row.get(name), default=float) for name in ("context", "content"))
-        warehouse.execute("insert or replace into gong.calls values (?, ?, ?)", [row["id"], *parts])
+        values = [row["id"], row["started"], *parts]
+        warehouse.execute("insert or replace into gong.calls values (?, ?, ?, ?)", values)
     return warehouse
 
 
