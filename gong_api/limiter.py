@@ -171,10 +171,11 @@ class RequestLimiter:
                     "request", turn.timestamp + max(1, wait if isinstance(wait, int) else 0)
                 )
             seconds = (turn.timestamp - now) / 1000
-            self.waited += seconds
         # A store may be far away, or its disk slow: what it takes is a part of the wait.
         left = seconds - (self._clock.now() - asked).total_seconds()
         if left > 0:
+            with self._lock:
+                self.waited += left
             self._clock.sleep(left)
         late = (self._clock.now() - asked).total_seconds() - seconds
         return late * 1000 <= _JITTER_MS
