@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import sys
@@ -18,6 +17,7 @@ from singer_sdk import Target
 from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.singerlib.exceptions import InvalidInputLine, SingerError
+from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
@@ -448,10 +448,12 @@ class TargetGong(Target):
 
     @override
     def _write_state_message(self, state: dict[str, Any]) -> None:
-        # Private: the SDK would write the last one again at the end, and know of no doubts.
-        text = json.dumps(state)
+        # Private: the SDK would write the last one again at the end, know of no doubts, and fail at
+        # a Decimal, which a number with a fraction is since it was read.
+        text = serialize_json(state)
         if not self.doubted and text != self._written_state:
-            super()._write_state_message(state)
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
             self._written_state = text
 
     @override
