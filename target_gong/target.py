@@ -159,10 +159,10 @@ class TargetGong(Target):
             if isinstance(sink, kind):
                 self.drain_one(sink)
 
-    def drain_crm(self, order: int) -> None:
-        """Upload the CRM objects gathered of a type, after those that they may refer to."""
+    def drain_crm(self, order: int | None = None) -> None:
+        """Upload the CRM objects gathered of a type, after those that they may refer to; or all."""
         for sink in sorted(self._crm_sinks(), key=lambda sink: sink.order):
-            if sink.order <= order:
+            if order is None or sink.order <= order:
                 sink.flush()
 
     def _crm_sinks(self) -> list[CrmObjects]:
