@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 from target_gong.fields import Field
+from target_gong.ledger import DONE
 from target_gong.sink import GongSink, Write
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ class Erasure(GongSink):
     @override
     def key(self, body: dict[str, Any]) -> str:
         return str(body.get(self.subject, ""))
+
+    @override
+    def is_settled(self, write: Write, last: Row | None) -> bool:
+        # Somebody who was erased may have been imported again since.
+        if last is not None and last.status == DONE and any(self._held(write).values()):
+            return False
+        return super().is_settled(write, last)
 
     @override
     def action(self, write: Write, done: Row | None) -> str:

@@ -150,6 +150,8 @@ def record_of(stream: str, sandbox: Any) -> dict[str, Any]:
     if stream == "crm_integrations":
         sandbox.company.crm.disconnect()
         return {"owner_email": owner, "name": "Example CRM"}
+    # At once: what Gong still holds is asked for again.
+    sandbox.company.erasures.delay = timedelta(0)
     if stream == "erased_email_addresses":
         return {"email_address": external(sandbox, "emailAddress")}
     if stream == "erased_phone_numbers":
@@ -213,6 +215,25 @@ def test_an_erasure_is_shown_first_and_kept_in_the_ledger(sandbox, tmp_path, cap
     assert (row.key, row.action) == (record["emailAddress"], "erase")
     assert row.answer["held"]["calls"]
     assert len(sandbox.company.erasures.asked) == 1
+
+
+def test_who_comes_back_is_erased_again(sandbox, tmp_path):
+    sandbox.company.crm.queued = sandbox.company.crm.processing = timedelta(0)
+    record = {"email_address": "bob@example.com"}
+    contact = {"objectId": "c-1", "modifiedDate": "2026-06-01T10:00:00Z", **record}
+    config = settings(sandbox, tmp_path, allow_destructive=["erased_email_addresses"])
+    sandbox.company.erasures.delay = timedelta(0)
+    lines = messages("erased_email_addresses", [record])
+    assert run_target(config, lines).tally.done == 1
+    assert run_target(config, lines).tally.known == 1
+    imported = settings(sandbox, tmp_path, ledger_path=str(tmp_path / "other.db"))
+    run_target(imported, messages("crm_contacts", [contact]))
+    assert run_target({**config, "dry_run": True}, lines).tally.would == 1
+    assert run_target(config, lines).tally.done == 1
+    assert run_target(config, lines).tally.known == 1
+    rows = receipts(tmp_path)
+    assert [row.answer["held"]["crmObjects"] for row in rows] == [0, 1]
+    assert len(sandbox.company.erasures.asked) == 2
 
 
 def test_a_meeting_is_changed_and_deleted_by_what_the_ledger_knows(sandbox, tmp_path):
