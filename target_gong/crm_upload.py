@@ -76,8 +76,9 @@ class EarlierUploads:
             self._outcomes[request_id] = self._ask(request_id)
         status = self._outcomes[request_id]
         refused = {int(entry.get("line") or 0) for entry in status.get("errors") or []}
-        is_all = int(status.get("totalErrorCount") or 0) <= len(refused)
-        return bool(status) and is_all and not refused & {0, line}
+        # As in `_sift`: a failure that names no lines is that of the file.
+        is_taken = status.get("status") == "DONE" or bool(refused)
+        return is_taken and _count(status) <= len(refused) and not refused & {0, line}
 
     def _ask(self, request_id: str) -> dict[str, Any]:
         try:
