@@ -55,11 +55,9 @@ class Erasure(GongSink):
         return {"requestId": answer.get("requestId"), "held": held}
 
     @override
-    def would(self, action: str, write: Write) -> None:
-        super().would(action, write)
-        self.logger.info(
-            "%s %s: Gong holds %s", self.stream, write.key, json.dumps(self._held(write))
-        )
+    def look(self, write: Write) -> None:
+        held = json.dumps(self._held(write))
+        self.logger.info("%s %s: Gong holds %s", self.stream, write.key, held)
 
     def _held(self, write: Write) -> dict[str, Any]:
         """What would be erased: ids of calls, and how much of the rest."""

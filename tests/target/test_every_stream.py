@@ -217,6 +217,23 @@ def test_an_erasure_is_shown_first_and_kept_in_the_ledger(sandbox, tmp_path, cap
     assert len(sandbox.company.erasures.asked) == 1
 
 
+def test_a_dry_run_goes_on_behind_somebody_whom_gong_does_not_look_up(sandbox, tmp_path, caplog):
+    caplog.set_level("INFO")
+    addresses = [users(sandbox)[0]["emailAddress"], external(sandbox, "emailAddress")]
+    config = settings(
+        sandbox,
+        tmp_path,
+        allow_destructive=["erased_email_addresses"],
+        dry_run=True,
+        on_error="skip",
+    )
+    lines = messages("erased_email_addresses", [{"emailAddress": one} for one in addresses])
+    tally = run_target(config, lines).tally
+    assert (tally.failed, tally.would) == (1, 1)
+    assert "belongs to an internal user" in caplog.text
+    assert f"{addresses[1]}: Gong holds" in caplog.text
+
+
 def test_who_comes_back_is_erased_again(sandbox, tmp_path):
     sandbox.company.crm.queued = sandbox.company.crm.processing = timedelta(0)
     record = {"email_address": "bob@example.com"}
