@@ -23,7 +23,10 @@ _UNKNOWN_INSTANCE = "does not exist"
 
 
 class Tasks(GongSink):
-    """Tasks that are there: their status, due date or priority."""
+    """Tasks that are there: their status, due date or priority.
+
+    That `priority` is the number of one, as Gong tells it of a task, is an assumption.
+    """
 
     stream = "tasks"
     summary = "A change of a task, by `taskId` or `id`"
@@ -37,7 +40,7 @@ class Tasks(GongSink):
         Field("userId", ID, required=True),
         Field("status", choices=("OPEN", "DONE", "DISMISSED")),
         Field("dueDate", INSTANT),
-        Field("priority", ID),
+        Field("priority", WHOLE),
     )
 
     @override
