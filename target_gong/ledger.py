@@ -217,9 +217,9 @@ class Ledger:
         sql = f"select 1 from writes where {where} and {newer} limit 1"  # noqa: S608
         return self._db.execute(sql, (*values, row.id)).fetchone() is not None
 
-    def in_doubt(self) -> list[Row]:
-        """Rows of which it is not known whether Gong has acted."""
-        return list(self._rows("where status = 'in_doubt' order by id"))
+    def in_doubt(self) -> Iterator[Row]:
+        """Rows of which it is not known whether Gong has acted, however many."""
+        return self._rows("where status = 'in_doubt' order by id")
 
     def begin(
         self, stream: str, key: str, content: str, action: str, earlier: Row | None = None

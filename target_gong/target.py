@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sqlite3
 import sys
@@ -59,6 +60,7 @@ _NOT_OFFERED = {
 _POLL_SECONDS = 30
 _MOST_IDS = 100
 _MOST_TOLD = 300
+_MOST_DOUBTED = 20
 
 
 @dataclass
@@ -411,16 +413,23 @@ class TargetGong(Target):
             self._folder.cleanup()
 
     def _tell_doubted(self) -> None:
-        """Warn of what is in doubt in the streams of this run."""
+        """Warn of what is in doubt in the streams of this run: the first, and how many more."""
         streams = {sink.stream for sink in self._sinks()}
-        for row in self.ledger.in_doubt():
-            if row.stream in streams:
-                self.logger.warning(
-                    "%s %s is in doubt: Gong may or may not have done it (%s)",
-                    row.stream,
-                    row.key,
-                    row.error or "the run ended before the answer",
-                )
+        doubted = (row for row in self.ledger.in_doubt() if row.stream in streams)
+        for row in itertools.islice(doubted, _MOST_DOUBTED):
+            self.logger.warning(
+                "%s %s is in doubt: Gong may or may not have done it (%s)",
+                row.stream,
+                row.key,
+                row.error or "the run ended before the answer",
+            )
+        more = sum(1 for _ in doubted)
+        if more:
+            self.logger.warning(
+                "In doubt beside these: %s; `target-gong --receipts` (%s) has them all",
+                counted(more, "record"),
+                self.config["ledger_path"],
+            )
         if self.doubted:
             self.logger.warning("No STATE was passed on behind what is in doubt")
 
