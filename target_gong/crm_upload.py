@@ -7,6 +7,7 @@ the file, to a later run too.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import uuid
 from pathlib import Path
@@ -50,6 +51,25 @@ def follow(target: TargetGong, stream: str, request_id: str) -> dict[str, Any]:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
+@contextlib.contextmanager
+def _on_disk() -> Iterator[None]:
+    """A context in which files of objects are written.
+
+    Raises:
+        RunStopped: they cannot be.
+    """
+    try:
+        yield
+    except OSError as error:
+        # None where the system has no such folder, as the error then says.
+        folder = tempfile.tempdir or "TMPDIR"
+        msg = (
+            f"The folder for temporary files, {folder}, cannot be written: {error.strerror}. Make "
+            "room, or set TMPDIR to another folder, and run again; CRM objects are gathered there"
+        )
+        raise RunStopped(GongError(msg)) from error
+
+
 class EarlierUploads:
     """Files of which an earlier run did not learn what became of them.
 
@@ -76,8 +96,9 @@ class EarlierUploads:
             self._outcomes[request_id] = self._ask(request_id)
         status = self._outcomes[request_id]
         refused = {int(entry.get("line") or 0) for entry in status.get("errors") or []}
-        is_all = int(status.get("totalErrorCount") or 0) <= len(refused)
-        return bool(status) and is_all and not refused & {0, line}
+        # As in `_sift`: a failure that names no lines is that of the file.
+        is_taken = status.get("status") == "DONE" or bool(refused)
+        return is_taken and _count(status) <= len(refused) and not refused & {0, line}
 
     def _ask(self, request_id: str) -> dict[str, Any]:
         try:
@@ -106,9 +127,10 @@ class CrmUpload:
         self._target = target
         self._stream = stream
         self._object_type = object_type
-        self._folder = tempfile.TemporaryDirectory(prefix="target-gong-")
-        self._path = Path(self._folder.name) / "objects.json"
-        self._file = self._path.open("wb")
+        with _on_disk():
+            self._folder = tempfile.TemporaryDirectory(prefix="target-gong-")
+            self._path = Path(self._folder.name) / "objects.json"
+            self._file = self._path.open("wb")
         self._bytes = 0
         self._batch = target.ledger.gather()
         self._id = self._new_id()
@@ -124,8 +146,19 @@ class CrmUpload:
         return row is not None and self._batch.holds(row)
 
     def add(self, key: str, content: str, line: bytes, last: Row | None) -> None:
-        """Add an object, with its row in the ledger."""
-        self._file.write(line)
+        """Add an object, with its row in the ledger.
+
+        Raises:
+            RunStopped: there is no room for it.
+        """
+        try:
+            with _on_disk():
+                self._file.write(line)
+        except RunStopped:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._folder.cleanup()
+            raise
         self._bytes += len(line)
         self._batch.add(self._stream, key, content, "upload", last, file=self._id)
 
@@ -135,8 +168,9 @@ class CrmUpload:
         Raises:
             RunStopped: a fault that is not the records', or is and `on_error` is `fail`.
         """
-        self._file.close()
         try:
+            with _on_disk():
+                self._file.close()
             # On disk before anything is sent.
             self._target.ledger.write_gathered()
             every = range(1, len(self._batch) + 1)
@@ -235,7 +269,7 @@ class CrmUpload:
     def _upload_part(self, lines: Iterable[int]) -> dict[str, Any]:
         wanted = set(lines)
         path = self._path.with_name("part.json")
-        with path.open("wb") as part:
+        with _on_disk(), path.open("wb") as part:
             part.writelines(line for number, line in self._numbered() if number in wanted)
         # Of its lines the ledger knows the first file, which leaves them unclear to a later run.
         return self._upload(self._new_id(), path, len(wanted))

@@ -10,6 +10,7 @@ import contextlib
 import csv
 import hashlib
 import json
+import os
 import sqlite3
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 from filelock import FileLock, Timeout
 
-from gong_api.errors import SettingsError
+from gong_api.command import RunStopped
+from gong_api.errors import GongError, SettingsError
 from gong_api.private_files import appending, make_file, tighten
 
 if TYPE_CHECKING:
@@ -142,6 +144,7 @@ class Ledger:
         self._clock = clock
         self._receipts = receipts
         self._in_transaction = False
+        self._unwritten = ""
         self.gatherings = 0
         try:
             make_file(path)
@@ -214,9 +217,9 @@ class Ledger:
         sql = f"select 1 from writes where {where} and {newer} limit 1"  # noqa: S608
         return self._db.execute(sql, (*values, row.id)).fetchone() is not None
 
-    def in_doubt(self) -> list[Row]:
-        """Rows of which it is not known whether Gong has acted."""
-        return list(self._rows("where status = 'in_doubt' order by id"))
+    def in_doubt(self) -> Iterator[Row]:
+        """Rows of which it is not known whether Gong has acted, however many."""
+        return self._rows("where status = 'in_doubt' order by id")
 
     def begin(
         self, stream: str, key: str, content: str, action: str, earlier: Row | None = None
@@ -323,7 +326,11 @@ class Ledger:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """A context in which rows are written to disk together."""
+        """A context in which rows are written to disk together.
+
+        Raises:
+            RunStopped: they are, and their receipts cannot be.
+        """
         self.write_gathered()
         self._db.execute("begin immediate")
         self._in_transaction = True
@@ -333,6 +340,7 @@ class Ledger:
             # What was settled is settled, whatever ends the context.
             self._in_transaction = False
             self._db.execute("commit")
+        self._tell_unwritten()
 
     def close(self) -> None:
         """Give the file back."""
@@ -359,9 +367,38 @@ class Ledger:
         )
         settled = self._row(row.id)
         if self._receipts and status != PENDING:
-            with appending(self._receipts) as file:
-                file.write(json.dumps(settled.receipt(), ensure_ascii=False) + "\n")
+            self._append_receipt(self._receipts, settled)
         return settled
+
+    def _append_receipt(self, path: Path, row: Row) -> None:
+        """Append a line to the receipts, whole or not at all.
+
+        Raises:
+            RunStopped: it cannot be written; in a transaction at its end, when all is settled.
+        """
+        if self._unwritten:
+            return
+        size = None
+        try:
+            with appending(path) as file:
+                size = os.fstat(file.fileno()).st_size
+                file.write(json.dumps(row.receipt(), ensure_ascii=False) + "\n")
+        except OSError as error:
+            if size is not None:
+                with contextlib.suppress(OSError):
+                    os.truncate(path, size)
+            self._unwritten = error.strerror or str(error)
+            if not self._in_transaction:
+                self._tell_unwritten()
+
+    def _tell_unwritten(self) -> None:
+        if self._unwritten:
+            msg = (
+                f"receipts_path {self._receipts} cannot be written: {self._unwritten}. Make room, "
+                "or mend its folder, and run again; the ledger has what is missing there: "
+                "`target-gong --receipts`"
+            )
+            raise RunStopped(GongError(msg))
 
     def _row(self, row_id: int) -> Row:
         return next(self._rows("where id = ?", row_id))

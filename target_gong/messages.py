@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk.singerlib.encoding import SimpleSingerReader
@@ -76,6 +76,9 @@ class MessageReader(SimpleSingerReader):
     def deserialize_json(self, line: str) -> dict[str, Any]:
         try:
             message: dict[str, Any] = json.loads(line, parse_float=Decimal)
+        except InvalidOperation:
+            msg = "it has a number whose exponent is too large"
+            raise InvalidInputLine(msg) from None
         except (ValueError, RecursionError) as error:
             msg = f"it is not JSON ({error})"
             raise InvalidInputLine(msg) from None

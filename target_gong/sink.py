@@ -324,6 +324,17 @@ class GongSink(Writing, RecordSink):
         except Rejected as error:
             self.reject(record, error)
             return
+        try:
+            self._write(write)
+        except GongError as error:
+            self._refuse(write, error)
+
+    def _write(self, write: Write) -> None:
+        """Do what is to be done about a record, if anything is.
+
+        Raises:
+            GongError: what there is in Gong could not be found out.
+        """
         last = self.ledger.last(self.stream, write.key)
         if self.is_settled(write, last):
             return
@@ -343,6 +354,22 @@ class GongSink(Writing, RecordSink):
             self.would(action, write)
         else:
             self._settle(write, action, last, done)
+
+    def _refuse(self, write: Write, error: GongError) -> None:
+        """Write down that a record's look-up failed, or end the run where others would fail too.
+
+        Raises:
+            RunStopped: the fault is not this record's.
+        """
+        if not is_of_record(error):
+            raise RunStopped(error) from error
+        if not self._target.is_dry_run:
+            last = self.ledger.last(self.stream, write.key)
+            if last is not None and last.status == IN_DOUBT:
+                self.leave_in_doubt(write.key, f"{error}. {self._way_out(write)}")
+                return
+            self.ledger.reject(self.stream, write.key, str(error))
+        self.fail(write.key, str(error))
 
     def _find_out(self, write: Write, row: Row) -> Row:
         """The row of a record whose answer was lost: done, if Gong has acted on it.

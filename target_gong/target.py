@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import itertools
 import os
 import sqlite3
 import sys
@@ -18,6 +18,7 @@ from singer_sdk import Target
 from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.singerlib.exceptions import InvalidInputLine, SingerError
+from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
@@ -59,6 +60,7 @@ _NOT_OFFERED = {
 _POLL_SECONDS = 30
 _MOST_IDS = 100
 _MOST_TOLD = 300
+_MOST_DOUBTED = 20
 
 
 @dataclass
@@ -159,10 +161,10 @@ class TargetGong(Target):
             if isinstance(sink, kind):
                 self.drain_one(sink)
 
-    def drain_crm(self, order: int) -> None:
-        """Upload the CRM objects gathered of a type, after those that they may refer to."""
+    def drain_crm(self, order: int | None = None) -> None:
+        """Upload the CRM objects gathered of a type, after those that they may refer to; or all."""
         for sink in sorted(self._crm_sinks(), key=lambda sink: sink.order):
-            if sink.order <= order:
+            if order is None or sink.order <= order:
                 sink.flush()
 
     def _crm_sinks(self) -> list[CrmObjects]:
@@ -411,16 +413,23 @@ class TargetGong(Target):
             self._folder.cleanup()
 
     def _tell_doubted(self) -> None:
-        """Warn of what is in doubt in the streams of this run."""
+        """Warn of what is in doubt in the streams of this run: the first, and how many more."""
         streams = {sink.stream for sink in self._sinks()}
-        for row in self.ledger.in_doubt():
-            if row.stream in streams:
-                self.logger.warning(
-                    "%s %s is in doubt: Gong may or may not have done it (%s)",
-                    row.stream,
-                    row.key,
-                    row.error or "the run ended before the answer",
-                )
+        doubted = (row for row in self.ledger.in_doubt() if row.stream in streams)
+        for row in itertools.islice(doubted, _MOST_DOUBTED):
+            self.logger.warning(
+                "%s %s is in doubt: Gong may or may not have done it (%s)",
+                row.stream,
+                row.key,
+                row.error or "the run ended before the answer",
+            )
+        more = sum(1 for _ in doubted)
+        if more:
+            self.logger.warning(
+                "In doubt beside these: %s; `target-gong --receipts` (%s) has them all",
+                counted(more, "record"),
+                self.config["ledger_path"],
+            )
         if self.doubted:
             self.logger.warning("No STATE was passed on behind what is in doubt")
 
@@ -448,10 +457,12 @@ class TargetGong(Target):
 
     @override
     def _write_state_message(self, state: dict[str, Any]) -> None:
-        # Private: the SDK would write the last one again at the end, and know of no doubts.
-        text = json.dumps(state)
+        # Private: the SDK would write the last one again at the end, know of no doubts, and fail at
+        # a Decimal, which a number with a fraction is since it was read.
+        text = serialize_json(state)
         if not self.doubted and text != self._written_state:
-            super()._write_state_message(state)
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
             self._written_state = text
 
     @override

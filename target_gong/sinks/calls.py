@@ -25,8 +25,8 @@ _DUPLICATE = re.compile(r"already been posted for the call (?P<call>\d+)")
 _SAME_CONTENT = re.compile(r"same content.*?\bcallID\D*(?P<call>\d+)", re.IGNORECASE)
 _HANDLED = re.compile(r"already been handled", re.IGNORECASE)
 
-# In the ledger: the call that has the recording of another.
-_SAME = "sameRecordingAs"
+# In the ledger: the call that has the recording of another, and the hash of the record with it.
+_SAME, _SAME_IN = "sameRecordingAs", "sameRecordingIn"
 
 _SYSTEMS = ("Salesforce", "HubSpot", "MicrosoftDynamic", "Generic")
 
@@ -70,12 +70,10 @@ class _Recordings(GongSink):
     @override
     def is_settled(self, write: Write, last: Row | None) -> bool:
         # Gong's answer would be the same, at the price of the upload.
-        same = last.answer.get(_SAME) if last is not None and last.hash == write.hash else None
-        if same is None or last is None or last.status != FAILED:
+        if last is None or last.status != FAILED or last.answer.get(_SAME_IN) != write.hash:
             return super().is_settled(write, last)
-        self.logger.warning(
-            "%s %s: not sent again, %s", self.stream, write.key, _same_recording(str(same))
-        )
+        same = _same_recording(str(last.answer[_SAME]))
+        self.logger.warning("%s %s: not sent again, %s", self.stream, write.key, same)
         self._target.tally.known += 1
         return True
 
@@ -266,7 +264,7 @@ def upload(sink: GongSink, call_id: str, media: Media, row: Row) -> dict[str, An
         text = " ".join(error.texts)
         same = _SAME_CONTENT.search(text)
         if error.status == 400 and same and same["call"] != call_id:
-            sink.ledger.note(row, **{_SAME: same["call"]})
+            sink.ledger.note(row, **{_SAME: same["call"], _SAME_IN: row.hash})
             msg = f"{error}. It is left out from now on: {_same_recording(same['call'])}"
             raise BadMedia(msg) from error
         if error.status != 400 or not (_HANDLED.search(text) or (same and same["call"] == call_id)):

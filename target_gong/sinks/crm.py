@@ -26,7 +26,7 @@ from target_gong.fields import (
     Understood,
     plain,
 )
-from target_gong.ledger import IN_DOUBT, PENDING
+from target_gong.ledger import DONE, IN_DOUBT, PENDING
 from target_gong.sink import GongBatchSink, GongSink, Rejected, Write, Writing
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ _TYPES = (
     *("PHONENUMBER", "EMAILADDRESS", "PICKLIST", "REFERENCE", "STRINGARRAY"),
 )
 _MILLISECONDS = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)\.\d+(Z|[+-]\d\d:?\d\d)?")
+# The key of the integration.
+_ONLY = "integration"
 _OBJECT_ID = re.compile(r"[A-Za-z0-9-]{1,64}|[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -112,6 +114,11 @@ def _not_registered(integration_id: str, registered: str) -> str:
     return f"integrationId {integration_id} is not the one that is registered, {registered}"
 
 
+def _has_integration_changed(sink: Writing, row: Row) -> bool:
+    """Whether what a row tells of may have gone with an integration that has ended since."""
+    return sink.ledger.done_since(row, CrmIntegrations.stream, _ONLY)
+
+
 class CrmIntegrations(GongSink):
     """The integration; a company has one at most."""
 
@@ -130,7 +137,7 @@ class CrmIntegrations(GongSink):
 
     @override
     def key(self, body: dict[str, Any]) -> str:
-        return "integration"
+        return _ONLY
 
     @override
     def check(self, write: Write) -> Iterable[str]:
@@ -138,8 +145,32 @@ class CrmIntegrations(GongSink):
             yield from self.missing(write)
 
     @override
+    def is_settled(self, write: Write, last: Row | None) -> bool:
+        is_known = last is not None and last.status == DONE and last.hash == write.hash
+        if last is not None and is_known and not write.deletes and not self._is_there(last):
+            return False
+        return super().is_settled(write, last)
+
+    def _is_there(self, row: Row) -> bool:
+        """Whether Gong has the integration that was registered; it may be deleted elsewhere."""
+        try:
+            there = self._registered()
+        except MissingScope as error:
+            self.logger.warning("Whether the integration is still there is not checked: %s", error)
+            return True
+        return there is not None and str(there["integrationId"]) == row.answer.get("integrationId")
+
+    @override
     def action(self, write: Write, done: Row | None) -> str:
         return "delete" if write.deletes else "register"
+
+    @override
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+        if record.get("_sdc_deleted_at"):
+            # What came before is the integration's that ends here.
+            self._target.drain_streams(CrmEntitySchemas)
+            self._target.drain_crm()
+        super().process_record(record, context)
 
     @override
     def send(self, write: Write, row: Row, done: Row | None) -> dict[str, Any]:
@@ -234,6 +265,12 @@ class CrmEntitySchemas(GongBatchSink):
     @override
     def group(self, write: Write) -> Any:
         return write.local["objectType"]
+
+    @override
+    def is_settled(self, write: Write, last: Row | None) -> bool:
+        if last is not None and _has_integration_changed(self, last):
+            return False
+        return super().is_settled(write, last)
 
     @override
     def action(self, write: Write) -> str:
@@ -417,6 +454,12 @@ class CrmObjects(Writing):
             custom = self._custom_fields()
             known += [name for column in others if (name := custom.find(column))]
         return {name: None for name in known if name != "isDeleted"}
+
+    @override
+    def is_settled(self, write: Write, last: Row | None) -> bool:
+        if last is not None and _has_integration_changed(self, last):
+            return False
+        return super().is_settled(write, last)
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:

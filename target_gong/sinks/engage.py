@@ -23,7 +23,10 @@ _UNKNOWN_INSTANCE = "does not exist"
 
 
 class Tasks(GongSink):
-    """Tasks that are there: their status, due date or priority."""
+    """Tasks that are there: their status, due date or priority.
+
+    That `priority` is the number of one, as Gong tells it of a task, is an assumption.
+    """
 
     stream = "tasks"
     summary = "A change of a task, by `taskId` or `id`"
@@ -37,7 +40,7 @@ class Tasks(GongSink):
         Field("userId", ID, required=True),
         Field("status", choices=("OPEN", "DONE", "DISMISSED")),
         Field("dueDate", INSTANT),
-        Field("priority", ID),
+        Field("priority", WHOLE),
     )
 
     @override
@@ -147,15 +150,20 @@ class FlowAssignments(GongBatchSink):
         request_id = answer.get("requestId")
         refused = {str(n.get("crmProspectId")): n for n in answer.get("prospectsNotAssigned") or []}
         assigned = {str(a.get("crmProspectId")): a for a in answer.get("prospectsAssigned") or []}
-        failures = []
+        failures, unmentioned = [], []
         for write, row in zip(writes, rows, strict=True):
             prospect = write.body["crmProspectId"]
             if prospect in refused:
                 said, code = (refused[prospect].get(n) for n in ("errorMessage", "errorCode"))
                 failures.append((row, f"Gong did not assign it: {said} ({code})"))
-            else:
-                instance = assigned.get(prospect, {}).get("flowInstanceId")
+            elif prospect in assigned:
+                instance = assigned[prospect].get("flowInstanceId")
                 self.settle([row], requestId=request_id, flowInstanceId=instance)
+            else:
+                unmentioned.append(row)
+        with self.ledger.transaction():
+            for row in unmentioned:
+                self.ledger.doubt(row, "Gong's answer names it neither as assigned nor as refused")
         self.settle_refused(failures)
 
 

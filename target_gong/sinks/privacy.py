@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 from target_gong.fields import Field
+from target_gong.ledger import DONE
 from target_gong.sink import GongSink, Write
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ class Erasure(GongSink):
         return str(body.get(self.subject, ""))
 
     @override
+    def is_settled(self, write: Write, last: Row | None) -> bool:
+        # Somebody who was erased may have been imported again since.
+        if last is not None and last.status == DONE and any(self._held(write).values()):
+            return False
+        return super().is_settled(write, last)
+
+    @override
     def action(self, write: Write, done: Row | None) -> str:
         return "erase"
 
@@ -47,11 +55,9 @@ class Erasure(GongSink):
         return {"requestId": answer.get("requestId"), "held": held}
 
     @override
-    def would(self, action: str, write: Write) -> None:
-        super().would(action, write)
-        self.logger.info(
-            "%s %s: Gong holds %s", self.stream, write.key, json.dumps(self._held(write))
-        )
+    def look(self, write: Write) -> None:
+        held = json.dumps(self._held(write))
+        self.logger.info("%s %s: Gong holds %s", self.stream, write.key, held)
 
     def _held(self, write: Write) -> dict[str, Any]:
         """What would be erased: ids of calls, and how much of the rest."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # Where the document is wrong (an enum with all choices in one text, a type that Gong refuses) or
 # older than the API.
-OFF = ("Windows, Linux", "priority", "provider")
+OFF = ("Windows, Linux", "provider")
 
 _TEXTS = st.one_of(
     st.text(max_size=8),

@@ -146,6 +146,18 @@ def test_the_same_recording_for_two_calls_is_told(sandbox, user, tmp_path):
     assert "same content" in row.error
 
 
+def test_a_new_recording_is_sent_whatever_came_of_the_one_before(sandbox, user, tmp_path):
+    taken, other = recording(tmp_path / "a.wav"), recording(tmp_path / "b.wav", seed=1)
+    config = settings(sandbox, tmp_path, on_error="skip")
+    run_target(config, messages("calls", [call(user, n, mediaFile=str(taken)) for n in "ab"]))
+    again = messages("calls", [call(user, "b", mediaFile=str(other))])
+    other.rename(tmp_path / "not there yet")
+    assert run_target(config, again).tally.failed == 1
+    (tmp_path / "not there yet").rename(other)
+    assert run_target(config, again).tally.done == 1
+    assert [created.media_uploads for created in sandbox.company.uploads.created] == [1, 1]
+
+
 def test_skipping_goes_on_and_ends_with_a_summary(sandbox, user, tmp_path):
     records = [call(user, "a"), call(user, "b", direction="Up"), call(user, "c")]
     config = settings(sandbox, tmp_path, on_error="skip")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from gong_api.command import RunStopped
@@ -190,3 +192,61 @@ def test_a_schema_is_not_that_of_another_integration(sandbox, tmp_path):
             messages("crm_entity_schemas", [{**TIER, "integrationId": 1}]),
         )
     assert schema_writes(sandbox) == []
+
+
+def test_what_went_with_the_integration_is_sent_to_the_next(sandbox, tmp_path):
+    sandbox.company.crm.deletion = timedelta(0)
+    there = sandbox.company.crm.integration
+    registration = {"ownerEmail": there.owner_email, "name": there.name}
+    lines = [
+        *messages("crm_integrations", [registration]),
+        *messages("crm_entity_schemas", [TIER]),
+        *messages("crm_accounts", [account(Tier="Gold")]),
+    ]
+    config = settings(sandbox, tmp_path, allow_destructive=["crm_integrations"])
+    gone = messages("crm_integrations", [{**registration, "_sdc_deleted_at": MODIFIED}])
+    ways = (lambda: run_target(config, gone), sandbox.company.crm.disconnect)
+    for disconnect in ways:
+        assert run_target(config, lines).tally.done == 3
+        assert run_target(config, lines).tally.known == 3
+        disconnect()
+    assert run_target(config, lines).tally.done == 3
+    assert in_gong(sandbox)["Tier"] == "Gold"
+
+
+def test_an_integration_that_somebody_registered_anew_is_told_from_the_one_before(
+    sandbox, tmp_path
+):
+    crm = sandbox.company.crm
+    owner, name = crm.integration.owner_email, crm.integration.name
+    lines = [
+        *messages("crm_integrations", [{"ownerEmail": owner, "name": name}]),
+        *messages("crm_accounts", [account()]),
+    ]
+    run_target(settings(sandbox, tmp_path), lines)
+    crm.disconnect()
+    crm.register(owner, name)
+    assert run_target(settings(sandbox, tmp_path), lines).tally.done == 2
+    assert in_gong(sandbox)["name"] == "A"
+
+
+def test_who_may_not_see_the_integration_goes_by_the_ledger(sandbox, tmp_path, caplog, monkeypatch):
+    there = sandbox.company.crm.integration
+    lines = messages("crm_integrations", [{"ownerEmail": there.owner_email, "name": there.name}])
+    run_target(settings(sandbox, tmp_path), lines)
+    scopes = frozenset({"api:crm:integrations:read"})
+    monkeypatch.setattr(sandbox.site, "without_scopes", scopes)
+    assert run_target(settings(sandbox, tmp_path), lines).tally.known == 1
+    assert "api:crm:integrations:read" in caplog.text
+
+
+def test_what_waits_is_sent_before_its_integration_is_deleted(sandbox, tmp_path):
+    lines = [
+        *messages("crm_entity_schemas", [TIER]),
+        *messages("crm_accounts", [account()]),
+        *messages("crm_integrations", [{"_sdc_deleted_at": MODIFIED}]),
+    ]
+    config = settings(sandbox, tmp_path, allow_destructive=["crm_integrations"])
+    assert run_target(config, lines).tally.done == 3
+    written = [e.path for e in sandbox.requests if e.method != "GET"]
+    assert written == ["/v2/crm/entity-schema", "/v2/crm/entities", "/v2/crm/integrations"]

@@ -76,6 +76,18 @@ def test_a_line_that_gong_refused_meanwhile_is_sent_again(sandbox, tmp_path):
     assert len(uploads(sandbox)) == 2
 
 
+def test_a_file_that_gong_could_not_take_meanwhile_is_sent_again(sandbox, tmp_path, monkeypatch):
+    sandbox.faults.next("429-hours", path="/v2/crm/request-status")
+    lines = messages("crm_accounts", accounts(3))
+    with pytest.raises(RunStopped):
+        run_target(settings(sandbox, tmp_path), lines)
+    (first,) = sandbox.company.crm.requests
+    untold = {"status": "FAILED", "errors": [], "totalErrorCount": 0, "totalSuccessCount": 0}
+    monkeypatch.setattr(first, "wire", lambda _: untold)
+    assert run_target(settings(sandbox, tmp_path), lines).tally.done == 3
+    assert len(uploads(sandbox)) == 2
+
+
 def test_only_where_bad_lines_are_is_sent_again_to_find_them(sandbox, tmp_path):
     config = settings(sandbox, tmp_path, on_error="skip")
     bad = range(400, 440)

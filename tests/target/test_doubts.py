@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from gong_api.clock import SystemClock
 from gong_api.command import RunStopped
 from gong_api.errors import SettingsError
 from target_gong import ledger as ledger_module
@@ -310,6 +311,19 @@ def test_receipts_that_cannot_be_written_are_told_first(sandbox, user, tmp_path)
     with pytest.raises(SettingsError, match=r"receipts_path .* cannot be written: No such file"):
         run_target(config, messages("calls", [call(user)]))
     assert sandbox.requests == []
+
+
+def test_of_very_many_in_doubt_the_first_are_told_and_the_others_counted(sandbox, tmp_path, caplog):
+    ledger = Ledger(tmp_path / "ledger.db", SystemClock())
+    for number in range(25):
+        ledger.begin("crm_accounts", f"a-{number}", "", "upload")
+    ledger.begin("meetings", "of another stream", "", "create")
+    ledger.close()
+    run_target(settings(sandbox, tmp_path), messages("crm_accounts", []))
+    told = [r.getMessage() for r in caplog.records if "doubt" in r.getMessage()]
+    assert len(told) == 21
+    assert told[0].startswith("crm_accounts a-0 is in doubt")
+    assert told[-1].startswith("In doubt beside these: 5 records; `target-gong --receipts`")
 
 
 def test_a_port_without_tls_is_told(sandbox, user, tmp_path):

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from gong_api.command import RunStopped
+from tests.answering_server import AnsweringServer
 from tests.target.target_run import company, messages, receipts, run_target, settings
 from tests.target.test_every_stream import flow_and_prospects
 
@@ -123,3 +124,24 @@ def test_a_ledger_that_knew_no_order_is_taken_over(sandbox, tmp_path, put_in):
     out = ("flow_unassignments", {"crmProspectId": put_in()["crmProspectId"]})
     run_each(config, sandbox, out, ("flow_assignments", put_in()), out)
     assert sent(sandbox) == ["assign", "unassign", "assign", "unassign"]
+
+
+def test_prospects_that_the_answer_does_not_mention_are_looked_up(sandbox, tmp_path, capsys):
+    """Three are sent: the first is told as assigned, the second found later, the third never."""
+
+    def answer(method, path, query, body):
+        told = [{"flowId": "1", "crmProspectId": "p-1", "flowInstanceId": "i-1"}]
+        if not path.endswith("/assign"):
+            told = [{"flowId": "1", "crmProspectId": "p-2", "flowInstanceId": "i-2"}]
+        return 200, {"requestId": "r", "prospectsAssigned": told, "prospectsNotAssigned": []}
+
+    record = {"flowId": "1", "flowInstanceOwnerEmail": "ada@example.com"}
+    records = [{**record, "crmProspectId": f"p-{number}"} for number in (1, 2, 3)]
+    with AnsweringServer(answer) as server:
+        config = {**settings(sandbox, tmp_path, on_error="skip"), "api_url": server.url}
+        target = run_target(config, messages("flow_assignments", records, state_every=3))
+    assert (target.tally.done, target.tally.failed) == (2, 1)
+    rows = receipts(tmp_path)
+    assert [row.status for row in rows] == ["done", "done", "in_doubt"]
+    assert [row.answer.get("flowInstanceId") for row in rows] == ["i-1", "i-2", None]
+    assert capsys.readouterr().out == ""

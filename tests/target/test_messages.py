@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -56,6 +58,7 @@ def test_a_batch_is_refused_before_any_state(sandbox, tmp_path, capsys):
         ({"type": "ACTIVATE_VERSION", "stream": "x", "version": 1}, "'x', which had no SCHEMA"),
         ({"type": "STATE", "value": 5}, "its value is missing, or none"),
         ("[" * 100_000, "it is not JSON"),
+        ('{"type": "STATE", "value": {"n": 1e99999999999999999999}}', "exponent is too large"),
     ],
 )
 def test_lines_that_are_no_messages(sandbox, tmp_path, line, words, caplog):
@@ -63,6 +66,26 @@ def test_lines_that_are_no_messages(sandbox, tmp_path, line, words, caplog):
         run_target(settings(sandbox, tmp_path), [SCHEMA, line])
     assert "\n" not in str(stopped.value)
     assert "Traceback" not in caplog.text
+
+
+def test_numbers_in_a_state_keep_their_digits(sandbox, tmp_path, capsys):
+    values = [
+        '{"at": 1718000000.123456}',
+        '{"share": 0.10000000000000000000000001, "id": 123456789012345678901234567890}',
+        '{"large": 1E+400, "small": -2.50E-9, "text": "\\ud800"}',
+    ]
+    run_target(
+        settings(sandbox, tmp_path),
+        [SCHEMA, *(f'{{"type": "STATE", "value": {value}}}' for value in values)],
+    )
+    assert [exactly(line) for line in capsys.readouterr().out.splitlines()] == [
+        exactly(value) for value in values
+    ]
+
+
+def exactly(text: str) -> Any:
+    """JSON with every digit of its numbers."""
+    return json.loads(text, parse_float=Decimal)
 
 
 def test_input_that_is_not_utf_8(sandbox, tmp_path):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from gong_api.clock import SystemClock
 from gong_api.command import RunStopped
+from target_gong.ledger import Ledger
 from tests.conftest import NOW
 from tests.conftest import settings as tap_settings
 from tests.singer_run import run_tap
@@ -95,6 +99,32 @@ def test_profiles_that_gong_would_not_take(sandbox, tmp_path, change, words):
     assert sandbox.requests == []
 
 
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_profile_of_an_unknown_workspace_fails_alone(sandbox, tmp_path, dry):
+    config = settings(sandbox, tmp_path, on_error="skip", dry_run=dry)
+    records = [profile(sandbox, workspaceId="1"), profile(sandbox)]
+    tally = run_target(config, messages("permission_profiles", records)).tally
+    assert (tally.failed, tally.would if dry else tally.done) == (1, 1)
+    if not dry:
+        first, second = receipts(tmp_path)
+        assert (first.status, first.key, second.status) == ("failed", "1/Analysts", "done")
+        assert "Gong answered 400" in first.error
+    with pytest.raises(RunStopped, match=r"1/Analysts: .*Gong answered 400"):
+        run_target({**config, "on_error": "fail"}, messages("permission_profiles", records))
+
+
+def test_a_profile_in_doubt_that_cannot_be_looked_up_stays_in_doubt(sandbox, tmp_path, capsys):
+    ledger = Ledger(tmp_path / "ledger.db", SystemClock())
+    ledger.begin("permission_profiles", "1/Analysts", "", "create")
+    ledger.close()
+    records = [profile(sandbox, workspaceId="1"), profile(sandbox)]
+    lines = messages("permission_profiles", records, state_every=1)
+    tally = run_target(settings(sandbox, tmp_path, on_error="skip"), lines).tally
+    assert (tally.failed, tally.done) == (1, 1)
+    assert [row.status for row in receipts(tmp_path)] == ["in_doubt", "done"]
+    assert capsys.readouterr().out == ""
+
+
 def accesses(sandbox, count):
     users = [user["id"] for user in sandbox.company.users(now=NOW)[:2]]
     slots = sandbox.company.slots(None, None, now=NOW)
@@ -146,7 +176,8 @@ def test_state_follows_the_batch_that_it_stands_behind(sandbox, tmp_path, capsys
     lines = messages("call_user_access", accesses(sandbox, 4), state_every=2)
     run_target(settings(sandbox, tmp_path), lines)
     assert [e.method for e in sandbox.requests] == ["PUT", "PUT"]
-    assert '{"bookmarks": {"call_user_access": 4}}' in capsys.readouterr().out
+    states = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert states == [{"bookmarks": {"call_user_access": count}} for count in (2, 4)]
 
 
 def test_a_known_profile_may_be_changed_in_part(sandbox, tmp_path):
