@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from target_gong.ledger import Row
+
+
+# Gong erases within hours.
+_TAKES = timedelta(days=1)
 
 
 class Erasure(GongSink):
@@ -39,9 +44,13 @@ class Erasure(GongSink):
     @override
     def is_settled(self, write: Write, last: Row | None) -> bool:
         # Somebody who was erased may have been imported again since.
-        if last is not None and last.status == DONE and any(self._held(write).values()):
-            return False
+        if last is not None and last.status == DONE and not self._is_under_way(last):
+            return not any(self._held(write).values()) and super().is_settled(write, last)
         return super().is_settled(write, last)
+
+    def _is_under_way(self, row: Row) -> bool:
+        """Whether what was asked for may not be done yet."""
+        return self.target.clock.now() < datetime.fromisoformat(row.updated) + _TAKES
 
     @override
     def action(self, write: Write, done: Row | None) -> str:

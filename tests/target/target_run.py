@@ -16,6 +16,7 @@ from tests.conftest import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import timedelta
     from pathlib import Path
 
 
@@ -96,10 +97,17 @@ class Hasty:
         self.waited += seconds
 
 
-def run_target(config: dict[str, Any], lines: Iterable[Any]) -> TargetGong:
-    """Write some messages to Gong, as the command does; the target after its end."""
+def run_target(
+    config: dict[str, Any], lines: Iterable[Any], *, later: timedelta | None = None
+) -> TargetGong:
+    """Write some messages to Gong, as the command does, some time later than now.
+
+    Returns:
+        The target after its end.
+    """
     target = TargetGong(config=dict(config))
-    target.clock = Hasty()
+    target.clock = clock = Hasty()
+    clock.waited = later.total_seconds() if later else 0
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     target.check()
     try:
