@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -236,7 +238,8 @@ def settings_checked(plugin: type[PluginBase]) -> Iterator[None]:
         yield
     except ConfigValidationError as invalid:
         secrets = [name for name, prop in properties.items() if prop.get("secret")]
-        lines = [_without_secret(error, secrets) for error in invalid.errors]
+        known = _known_settings(plugin)
+        lines = [_in_words(error, secrets, known) for error in invalid.errors]
         msg = f"The settings are not valid: {'; '.join(lines)}"
         raise SettingsError(msg) from None
     except ValueError as error:
@@ -272,8 +275,53 @@ def _is_json(prop: Mapping[str, Any]) -> bool:
     return "object" in prop.get("type", ())
 
 
-def _without_secret(error: str, secrets: list[str]) -> str:
+def _in_words(error: str, secrets: list[str], known: list[str]) -> str:
+    """A verdict of the SDK's without what is secret, and with what may have been meant."""
     for name in secrets:
         if error.endswith(f"in config['{name}']"):
             return f"{name} has the wrong type"
-    return error
+    unknown = _UNKNOWN.fullmatch(error)
+    if not unknown:
+        return error
+    names = re.findall(r"'([^']*)'", unknown["names"])
+    return "; ".join(f"there is no setting {name!r}{_meant(name, known)}" for name in names)
+
+
+_UNKNOWN = re.compile(r"Additional properties are not allowed \((?P<names>.*) (?:was|were) unex.*")
+# How alike two names are of which one is the other, misspelled.
+_ALIKE = 0.85
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(name, known, 1, _ALIKE)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _known_settings(plugin: type[PluginBase]) -> list[str]:
+    schema: dict[str, Any] = {"properties": dict(plugin.config_jsonschema.get("properties", {}))}
+    plugin.append_builtin_config(schema)
+    return list(schema["properties"])
+
+
+def check_environment(plugin: type[PluginBase]) -> None:
+    """See whether a variable of the environment looks like a setting of a plugin and is none.
+
+    Raises:
+        SettingsError: it is one, misspelled.
+    """
+    prefix = f"{plugin.name.upper().replace('-', '_')}_"
+    known = {name.upper() for name in _known_settings(plugin)} | _NO_SETTINGS
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(prefix)
+        # Meltano has variables of its own, with two underscores.
+        if name == variable or name.startswith("_") or name in known:
+            continue
+        found = difflib.get_close_matches(name, known, 1, _ALIKE)
+        if found:
+            msg = f"{variable} in the environment is no setting; did you mean {prefix}{found[0]}?"
+            raise SettingsError(msg)
+        plugin.logger.warning("%s in the environment is no setting; it is ignored", variable)
+
+
+# Of the SDK, and of an option of ours.
+_NO_SETTINGS = {"LOGLEVEL", "REPORT"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,7 +227,8 @@ def _auth(settings: Mapping[str, Any], clock: Clock, retries: RetryPolicy) -> Au
         )
     pair = {"access_key": key, "access_key_secret": secret}
     begun = oauth if any(oauth.values()) and not (key or secret) else pair
-    missing = " and ".join(name for name, value in begun.items() if not value)
+    wanting = [name for name, value in begun.items() if not value]
+    missing = " and ".join(wanting)
     msg = (
         f"No credentials: set {missing} (or access_key and access_key_secret, or client_id, "
         "client_secret and refresh_token), or try api_url: sandbox, which needs none"
@@ -234,7 +236,12 @@ def _auth(settings: Mapping[str, Any], clock: Clock, retries: RetryPolicy) -> Au
         else f"No credentials: set {missing} (or client_id, client_secret and refresh_token for "
         "OAuth), or try api_url: sandbox, which needs none"
     )
+    if any(f"{plugin}_{name.upper()}" in os.environ for plugin in _PLUGINS for name in wanting):
+        msg += ". Those in the environment are read with `--config ENV`"
     raise SettingsError(msg)
+
+
+_PLUGINS = ("TAP_GONG", "TARGET_GONG")
 
 
 def company(settings: Mapping[str, Any]) -> str:

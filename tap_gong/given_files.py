@@ -107,7 +107,7 @@ class _StreamState(msgspec.Struct):
 
 
 class _State(msgspec.Struct):
-    bookmarks: dict[str, _StreamState] = {}
+    bookmarks: dict[str, _StreamState]
 
 
 def checked_state(state: Any, what: str) -> dict[str, Any]:
@@ -120,8 +120,12 @@ def checked_state(state: Any, what: str) -> dict[str, Any]:
     Raises:
         SettingsError: naming the place in it that is wrong.
     """
+    if isinstance(state, dict):
+        # As Meltano shows a state, and as a tap's message has it.
+        state = state.get("singer_state", state)
+        state = state.get("value", state) if state.get("type") == "STATE" else state
     try:
-        msgspec.convert(state, _State)
+        msgspec.convert({"bookmarks": {}} if state == {} else state, _State)
     except msgspec.ValidationError as error:
         msg = (
             f'{what} must look like {{"bookmarks": {{"calls": {{…}}, …}}}}, as a run wrote it: '

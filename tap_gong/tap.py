@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -22,6 +23,7 @@ from gong_api.command import (
     WORK_LEFT,
     ConfigFiles,
     RunStopped,
+    check_environment,
     given_settings,
     gong_command,
     ignore_signals,
@@ -85,6 +87,8 @@ class TapGong(Tap):
         self._locksteps: dict[type[Source], Lockstep] = {}
         with settings_checked(type(self)):
             super().__init__(**given_settings(kwargs))
+        if kwargs.get("parse_env_config"):
+            check_environment(type(self))
 
     @override
     def discover_streams(self) -> Sequence[GongStream]:
@@ -302,6 +306,8 @@ class TapGong(Tap):
             tap.raise_failures()
             ctx.exit()
         tap.ahead = ReadAhead(tap.client, 1)
+        # The SDK ends each stream at its first record, and would log that as a failure.
+        logging.getLogger("singer_sdk.metrics").setLevel(logging.WARNING)
         tap.check()
         tap.run_sync_dry_run(1, streams=list(tap.selected.values()))
         for name, stream in tap.selected.items():
@@ -489,7 +495,12 @@ class TapGong(Tap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        super().load_state(checked_state(state, "--state"))
+        checked = checked_state(state, "--state")
+        custom = {str(given.get("name")) for given in self.config.get("custom_streams") or []}
+        known = {stream.name for stream in STREAMS} | custom
+        for name in sorted(checked.get("bookmarks", {}).keys() - known):
+            self.logger.warning("--state: there is no stream %r, its bookmark means nothing", name)
+        super().load_state(checked)
 
     @property
     def selected(self) -> dict[str, GongStream]:
@@ -599,7 +610,6 @@ def _state_in(name: str) -> dict[str, Any]:
     # A target prints a state a line; the last one counts.
     is_lines = last.startswith("{") and last.endswith("}") and last != "}"
     state = json_object(last if is_lines else content, what)
-    state = state.get("singer_state", state)
     return checked_state(state, what)
 
 

@@ -247,7 +247,10 @@ def in_utc(text: str) -> str:
 def _native(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
-    msg = f"must be a date and time in ISO-8601 with a zone, not {shown(value)}"
+    msg = (
+        "must be a date and time in ISO-8601 with a zone, as 2026-06-01T10:00:00Z, not "
+        f"{shown(value)}"
+    )
     if not isinstance(value, str):
         raise ValueError(msg)
     text = value.strip()

@@ -221,6 +221,13 @@ class Ledger:
         """Rows of which it is not known whether Gong has acted, however many."""
         return self._rows("where status = 'in_doubt' order by id")
 
+    def failures(self) -> int:
+        """How many records failed, and were not settled since."""
+        newest = "select max(id) from writes group by stream, key"
+        sql = f"select count(*) from writes where status = ? and id in ({newest})"  # noqa: S608
+        (found,) = self._db.execute(sql, (FAILED,)).fetchone()
+        return int(found)
+
     def begin(
         self, stream: str, key: str, content: str, action: str, earlier: Row | None = None
     ) -> Row:

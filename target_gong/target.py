@@ -25,6 +25,7 @@ from gong_api.clock import Clock, SystemClock
 from gong_api.command import (
     ConfigFiles,
     RunStopped,
+    check_environment,
     given_settings,
     gong_command,
     ignore_signals,
@@ -73,6 +74,7 @@ class Tally:
         unchanged: done before with other content, which Gong cannot change.
         failed: refused, or in doubt.
         would: to be sent, if the run were not dry.
+        drafts: calls created without a recording.
     """
 
     done: int = 0
@@ -80,6 +82,7 @@ class Tally:
     unchanged: int = 0
     failed: int = 0
     would: int = 0
+    drafts: int = 0
 
 
 class TargetGong(Target):
@@ -109,6 +112,8 @@ class TargetGong(Target):
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         with settings_checked(type(self)):
             super().__init__(**given_settings(kwargs))
+        if kwargs.get("parse_env_config"):
+            check_environment(type(self))
         if isinstance(self.message_reader, MessageReader):
             self.message_reader.stopping = self.stopping
 
@@ -353,7 +358,7 @@ class TargetGong(Target):
         """
         self.tally.failed += 1
         if self.config["on_error"] == "fail":
-            msg = f"{message}. Nothing behind this record was sent (on_error: fail)"
+            msg = f"{message}. Nothing after this record was sent (on_error: fail)"
             raise RunStopped(GongError(msg))
         self.logger.error("%s", message)
 
@@ -404,13 +409,36 @@ class TargetGong(Target):
             counted(self.client.limiter.used, "request"),
             self.client.retries.retries,
         )
+        if tally.drafts:
+            self.logger.info(
+                "%s without a recording: a draft, which Gong shows when its recording comes "
+                "(mediaFile, or a record of call_media)",
+                counted(tally.drafts, "call"),
+            )
+        if self.is_dry_run:
+            self.logger.info(
+                "Dry run: nothing was written. What only Gong knows, such as credentials and "
+                "users, was not checked"
+            )
         with contextlib.suppress(sqlite3.Error):
+            self._tell_failed()
             self._tell_doubted()
         self.client.close()
         with contextlib.suppress(sqlite3.Error):
             self.ledger.close()
         if self._folder is not None:
             self._folder.cleanup()
+
+    def _tell_failed(self) -> None:
+        """Warn of what failed in earlier runs, and came no more since."""
+        left = self.ledger.failures() - self.tally.failed
+        if left > 0 and not self.is_dry_run:
+            self.logger.warning(
+                "%s of earlier runs failed and did not go through since; correct the source and "
+                "have it send them again. `target-gong --receipts` (%s) has them",
+                counted(left, "record"),
+                self.config["ledger_path"],
+            )
 
     def _tell_doubted(self) -> None:
         """Warn of what is in doubt in the streams of this run: the first, and how many more."""

@@ -20,7 +20,7 @@ from tap_gong.tap import TapGong
 from tap_gong.windows import iso
 from tests.command_run import run_command
 from tests.conftest import NOW, settings
-from tests.singer_run import Output
+from tests.singer_run import Output, run_tap
 
 BIN = Path(sys.executable).parent
 
@@ -84,6 +84,7 @@ def test_about(tmp_path, layout):
 def test_test_reads_a_record_of_each_stream(tmp_path, config):
     done = tap_gong(tmp_path, config, "--test")
     assert done.returncode == 0, done.stderr
+    assert "failed" not in done.stderr
     seen = {
         message["stream"]
         for line in done.stdout.splitlines()
@@ -231,7 +232,8 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "end before start": ({"start_date": "2027-01-01"}, "must be before end_date"),
     "unknown value": ({"call_context": "Everything"}, "'Everything' is not one of"),
     "unknown part": ({"call_content": ["smalltalk"]}, "'smalltalk' is not one of"),
-    "unknown setting": ({"acess_key": "x"}, "acess_key"),
+    "unknown setting": ({"acess_key": "x"}, "no setting 'acess_key'; did you mean access_key?"),
+    "no setting at all": ({"colour": "red"}, "there is no setting 'colour'"),
     "wrong type": ({"lookback_days": "many"}, "lookback_days"),
     "plain http": ({"api_url": "http://api.gong.io"}, "unencrypted"),
     "unknown workspace": ({"workspace_ids": ["42"]}, "no workspace 42; there are: "),
@@ -424,3 +426,72 @@ def test_fractions_may_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("TAP_GONG_REQUESTS_PER_SECOND", "often")
     with pytest.raises(SettingsError, match="often"):
         TapGong(parse_env_config=True)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "variable", "meant"),
+    [
+        ("tap-gong", "TAP_GONG_LOOKBACK_DAY", "TAP_GONG_LOOKBACK_DAYS"),
+        ("target-gong", "TARGET_GONG_DRYRUN", "TARGET_GONG_DRY_RUN"),
+    ],
+)
+def test_a_misspelled_setting_in_the_environment_is_refused(
+    tmp_path, sandbox, plugin, variable, meant
+):
+    prefix = plugin.upper().replace("-", "_")
+    env = {
+        **os.environ,
+        variable: "true",
+        **{f"{prefix}_{name.upper()}": str(value) for name, value in settings(sandbox).items()},
+    }
+    done = subprocess.run(
+        [str(BIN / plugin), "--config", "ENV"],
+        input="",
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=env,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert f"{variable} in the environment is no setting; did you mean {meant}?" in line
+    assert sandbox.requests == []
+
+
+def test_what_is_set_for_another_plugin_is_left_to_it(monkeypatch, caplog):
+    monkeypatch.setenv("TAP_GONG_HINTS_START_DATE", "2026-01-01")
+    monkeypatch.setenv("TAP_GONG__SELECT", "[]")
+    monkeypatch.setenv("TAP_GONG_LOGLEVEL", "INFO")
+    monkeypatch.setenv("TAP_GONG_API_URL", "sandbox")
+    TapGong(parse_env_config=True)
+    assert [record.message for record in caplog.records if "is no setting" in record.message] == [
+        "TAP_GONG_HINTS_START_DATE in the environment is no setting; it is ignored"
+    ]
+
+
+def test_credentials_that_are_set_where_nobody_looks_are_pointed_out(refused, monkeypatch):
+    line, _ = refused({})
+    assert "--config ENV" not in line
+    monkeypatch.setenv("TAP_GONG_ACCESS_KEY", "key")
+    line, _ = refused({})
+    assert "Those in the environment are read with `--config ENV`" in line
+
+
+def test_a_state_is_taken_in_the_forms_that_it_is_shown_in(config):
+    state = run_tap(config, streams={"calls"}).state
+    plain = run_tap(config, streams={"calls"}, state=state).records["calls"]
+    assert plain
+    for form in ({"singer_state": state}, {"type": "STATE", "value": state}):
+        assert run_tap(config, streams={"calls"}, state=form).records["calls"] == plain
+
+
+@pytest.mark.parametrize("state", [{"api_url": "sandbox"}, {"singer_state": {"calls": {}}}])
+def test_another_file_is_no_state(config, state):
+    with pytest.raises(SettingsError, match=r"--state must look like .*bookmarks"):
+        run_tap(config, streams={"users"}, state=state)
+
+
+def test_a_bookmark_of_no_stream_is_told(config, caplog):
+    run_tap(config, streams={"users"}, state={"bookmarks": {"callz": {}}})
+    assert "--state: there is no stream 'callz'" in caplog.text

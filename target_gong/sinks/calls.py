@@ -175,6 +175,8 @@ class Calls(_Recordings):
             answer.update(upload(self, str(answer["callId"]), media, row))
         if answer.get("media") or write.body.get("downloadMediaUrl"):
             self._target.sent_recordings.append(str(answer["callId"]))
+        else:
+            self._target.tally.drafts += 1
         return answer
 
     def _create(self, write: Write) -> dict[str, Any]:

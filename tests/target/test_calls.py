@@ -169,7 +169,7 @@ def test_skipping_goes_on_and_ends_with_a_summary(sandbox, user, tmp_path):
 
 def test_failing_stops_before_the_next_record_and_its_state(sandbox, user, tmp_path, capsys):
     records = [call(user, "a"), call(user, "b", direction="Up"), call(user, "c")]
-    with pytest.raises(RunStopped, match="Nothing behind this record was sent"):
+    with pytest.raises(RunStopped, match="Nothing after this record was sent"):
         run_target(settings(sandbox, tmp_path), messages("calls", records, state_every=1))
     assert [created.new.client_unique_id for created in sandbox.company.uploads.created] == ["a"]
     states = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -356,3 +356,28 @@ def test_a_signal_ends_the_run_cleanly_with_the_state_so_far(sandbox, user, tmp_
         log = process.stderr.read()
     assert "run again to go on" in log
     assert "Traceback" not in log
+
+
+def test_what_failed_in_earlier_runs_is_told_until_it_went_through(sandbox, user, tmp_path, caplog):
+    config = settings(sandbox, tmp_path, on_error="skip")
+    bad = call(user, "c-2", actualStart="20/11/2026 12:00")
+    run_target(config, messages("calls", [call(user), bad]))
+    assert "failed and did not go through since" not in caplog.text
+    run_target(config, [])
+    assert "1 record of earlier runs failed and did not go through since" in caplog.text
+    run_target(config, messages("calls", [call(user, "c-2")]))
+    caplog.clear()
+    run_target(config, [])
+    assert "did not go through" not in caplog.text
+
+
+def test_drafts_are_told(sandbox, user, tmp_path, caplog):
+    caplog.set_level("INFO")
+    run_target(settings(sandbox, tmp_path), messages("calls", [call(user), call(user, "c-2")]))
+    assert "2 calls without a recording: a draft, which Gong shows when" in caplog.text
+
+
+def test_a_dry_run_says_what_it_does_not_know(sandbox, user, tmp_path, caplog):
+    caplog.set_level("INFO")
+    run_target(settings(sandbox, tmp_path, dry_run=True), messages("calls", [call(user)]))
+    assert "such as credentials and users, was not checked" in caplog.text
