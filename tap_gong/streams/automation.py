@@ -122,8 +122,8 @@ class AutomationEvents(BookmarkedStream):
         }
 
     def _move(self, inbox: InboxReader, sequence: int) -> None:
-        """Everything up to an event has been emitted: write that down."""
-        if self.run.keeps_bookmarks:
+        """Everything up to an event has been emitted: write that down, if it has."""
+        if self.run.keeps_bookmarks or self.has_failed:
             return
         state = self.stream_state
         state["inbox"] = inbox.identity

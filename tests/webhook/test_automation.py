@@ -96,6 +96,20 @@ def test_the_bookmark_moves_with_what_has_been_written(inbox, events, monkeypatc
     assert states >= 4
 
 
+def test_the_bookmark_stays_before_an_event_that_could_not_be_written(inbox, events, monkeypatch):
+    monkeypatch.setattr("tap_gong.streams.automation._LOT", 2)
+    state = events().state
+    put(inbox, 1)
+    state = events(state).state
+    inbox.put(b'{"callData": {"parties": {"of": "another form"}}}', is_test=False)
+    put(inbox, 2, 3)
+    output = events(state)
+    assert output.failed == ["automation_events"]
+    assert not output.records
+    bookmarks = (output.state or state)["bookmarks"]
+    assert bookmarks["automation_events"] == state["bookmarks"]["automation_events"]
+
+
 def test_what_gong_adds_is_kept_as_it_is(inbox, events):
     call = {"metaData": {"id": 12345678901234567890, "mood": "good"}, "vibe": {"x": 1.25}}
     inbox.put(json.dumps({"callData": call, "origin": ["rule"]}).encode(), is_test=False)
