@@ -140,8 +140,12 @@ def _joined(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
     state.pop(HINTS, None)
     state.update(hinted_to_all(known))
     replace(last, since=chain[0].since, settled=settled).write(state)
-    owed = Owed.joined([Owed.read(part) for part in known])
-    owed.write(state)
+    return _owed_to_all(state, known)
+
+
+def _owed_to_all(state: dict[str, Any], known: list[dict[str, Any]]) -> dict[str, Any]:
+    """A stream's state with all that it owes by what several runs left of it."""
+    Owed.joined([Owed.read(part) for part in known]).write(state)
     missed = dict.fromkeys(call for part in known for call in part.get("missed") or [])
     if missed:
         state["missed"] = list(missed)
@@ -153,7 +157,9 @@ def _without_ranges(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
     if any("sequence" in state for state in known):
         _check_filters(name, known)
         return read_by_all(known)
-    return max(known, key=_sweep, default={})
+    # `transcripts` keeps what is owed to the tables made of it though it was not selected itself.
+    furthest = max(known, key=_sweep, default={})
+    return _owed_to_all(dict(furthest), known)
 
 
 def _sweep(state: dict[str, Any]) -> tuple[str, str]:

@@ -122,6 +122,19 @@ def test_what_ranges_owe_is_owed_together():
     assert joined["missed"] == ["9"]
 
 
+def test_what_is_owed_is_kept_where_transcripts_themselves_were_not_selected():
+    at = "2026-01-11T00:00:00Z"
+    first = {"owed": {at: ["1", "2"]}}
+    second = {
+        "owed": {at: ["3"]},
+        "owed_windows": [{"from": at, "to": at, "since": at, "looked": at, "calls": 9}],
+        "missed": ["9"],
+    }
+    states = [{"bookmarks": {"transcripts": owed}} for owed in (first, second)]
+    joined = merged(states)["bookmarks"]["transcripts"]
+    assert joined == {**second, "owed": {at: ["1", "2", "3"]}}
+
+
 @given(order=st.permutations(range(3)))
 def test_of_an_inbox_that_is_read_which_all_runs_have_read(order):
     events = [
