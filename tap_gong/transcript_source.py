@@ -187,6 +187,8 @@ class TranscriptSource(Source):
             )
             if not (yield from whole(self.readers[0], slices, window, rows)):
                 continue
+            if self._has_failed:
+                return
             slices.finished(window, self.announced)
             self.owed.looked_until(stretch, window.end, self.run.now)
             self._keep_owed()
@@ -202,8 +204,8 @@ class TranscriptSource(Source):
     def _pages_of_window(self, window: Window, *, may_cut: bool) -> Iterator[Record]:
         for row in super().window_records(window, may_cut=may_cut):
             if self._is_whole(row):
-                self._arrived(row["callId"])
                 yield row
+                self._arrived(row["callId"])
 
     def _of_calls(self, call_ids: list[str]) -> Iterator[Record]:
         return self._of_lots(list(chunks(call_ids)))
@@ -214,8 +216,8 @@ class TranscriptSource(Source):
             for page in self.filtered_pages({"callIds": ids}):
                 for row in page.records:
                     if self._is_whole(row):
-                        self._arrived(row["callId"])
                         yield row
+                        self._arrived(row["callId"])
 
     def _is_whole(self, row: Record) -> bool:
         if plain_in(row, "callId"):
@@ -224,9 +226,10 @@ class TranscriptSource(Source):
         return False
 
     def _arrived(self, call: str) -> None:
-        """A transcript came: it is owed no longer, save to streams that do not get it now."""
-        if call not in self.owed.named or len(self.due) < len(self.readers):
-            # Where a stream selected later catches up, the others get it by its id.
+        """A transcript is out: it is owed no longer, save to streams that do not get it now."""
+        if call not in self.owed.named or len(self.due) < len(self.readers) or self._has_failed:
+            # Where a stream selected later catches up, the others get it by its id; what has failed
+            # gets it with the next run.
             return
         self.report.arrived += self.owed.arrived(call)
         for stream in self._left_out():
@@ -234,6 +237,11 @@ class TranscriptSource(Source):
             missed.append(call)
             if len(missed) > MOST_NAMED:
                 stream.forget_bookmark()
+
+    @property
+    def _has_failed(self) -> bool:
+        """Whether a stream that should get all transcripts lacks some."""
+        return any(reader.has_failed for reader in self.readers)
 
     def _left_out(self) -> list[WindowedStream]:
         """Streams made of transcripts that are not selected now but were before."""
