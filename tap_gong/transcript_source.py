@@ -120,6 +120,9 @@ class TranscriptSource(Source):
         wanted = [call for call in self.owed.named if call not in self._read_again]
         wanted += [call for call in self._missed() if call not in wanted]
         yield from self._of_calls(self._wanted_ids(wanted))
+        for reader in self.readers:
+            if not reader.has_failed:
+                reader.stream_state.pop(_MISSED, None)
         for stretch in self.owed.due_stretches(self.run.now):
             for stream in self._left_out():
                 stream.forget_bookmark(stretch.window.start)
@@ -258,7 +261,7 @@ class TranscriptSource(Source):
         """What came while one of the streams was not selected."""
         found: dict[str, None] = {}
         for reader in self.readers:
-            found.update(dict.fromkeys(reader.stream_state.pop(_MISSED, [])))
+            found.update(dict.fromkeys(reader.stream_state.get(_MISSED) or []))
         return list(found)
 
     def _speakers_of(self, call_ids: list[str]) -> dict[str, Speakers]:

@@ -317,6 +317,22 @@ def test_a_stream_that_was_left_out_meanwhile_misses_no_owed_transcript(sandbox)
         sandbox.clock.advance(timedelta(days=-3))
 
 
+def test_what_was_missed_stays_so_until_it_is_written(sandbox, monkeypatch):
+    call = owed_call(sandbox, days=40)
+    both = {"transcripts", "transcript_texts"}
+    state = run_of(sandbox, both).state
+    sandbox.clock.advance(timedelta(days=2))
+    state = run_of(sandbox, {"transcript_texts"}, state).state
+    assert state["bookmarks"]["transcripts"]["missed"] == [call]
+    with monkeypatch.context() as patch:
+        odd_transcript(sandbox, patch, call, NO_LIST)
+        failed = run_of(sandbox, both, state)
+    assert "transcripts" in failed.failed
+    last = run_of(sandbox, both, failed.state)
+    assert call in {row["callId"] for row in last.records["transcripts"]}
+    assert "missed" not in last.state["bookmarks"]["transcripts"]
+
+
 def test_a_table_that_catches_up_takes_no_owed_transcript_away(sandbox):
     call = owed_call(sandbox, days=20)
     first = run_of(sandbox, {"calls", "transcripts"})
