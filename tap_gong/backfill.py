@@ -115,10 +115,11 @@ def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Raises:
         SettingsError: a bookmark is malformed, or two were made under different filters.
     """
-    names = dict.fromkeys(name for state in states for name in state.get("bookmarks") or {})
+    given = [state.get("bookmarks") or {} for state in states]
+    names = dict.fromkeys(name for bookmarks in given for name in bookmarks)
     joined = {}
     for name in names:
-        known = [state["bookmarks"][name] for state in states if name in state["bookmarks"]]
+        known = [bookmarks[name] for bookmarks in given if name in bookmarks]
         joined[name] = _joined(name, [bookmark for bookmark in known if bookmark])
     return {"bookmarks": joined}
 

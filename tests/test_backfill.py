@@ -215,6 +215,16 @@ def test_states_come_in_several_forms(tmp_path, content):
     assert json.loads(done.stdout) == {"bookmarks": {"calls": {"x": 1}}}
 
 
+@pytest.mark.parametrize("empty", ["{}", '{"bookmarks": {}}'])
+def test_a_state_of_nothing_adds_nothing(tmp_path, empty):
+    (tmp_path / "empty.json").write_text(empty)
+    (tmp_path / "state.json").write_text('{"bookmarks": {"calls": {"x": 1}}}')
+    for files in (["empty.json", "state.json"], ["state.json", "empty.json"]):
+        done = tap_gong(tmp_path, None, "--merge-state", *files)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {"bookmarks": {"calls": {"x": 1}}}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

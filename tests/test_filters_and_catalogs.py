@@ -134,7 +134,19 @@ def test_a_replication_key_in_the_catalog_changes_nothing(config, stream):
 
 
 @pytest.mark.parametrize(
-    "state", [{"bookmarks": []}, {"bookmarks": {"calls": []}}, {"bookmarks": {"calls": "x"}}]
+    "state",
+    [
+        {"bookmarks": []},
+        {"bookmarks": {"calls": []}},
+        {"bookmarks": {"calls": "x"}},
+        {"bookmarks": {"calls": {"hints": 3}}},
+        {"bookmarks": {"calls": {"hints": {"sequence": "1"}}}},
+        {"bookmarks": {"calls": {"hints": {"unseen": ["1"]}}}},
+        {"bookmarks": {"calls": {"hints": {"unseen": {"2026-06-10": 1}}}}},
+        {"bookmarks": {"automation_events": {"sequence": [1]}}},
+        {"bookmarks": {"automation_events": {"sequence": 1, "inbox": {}}}},
+        {"bookmarks": {"calls": {"filters": {"workspace_ids": [["1"]]}}}},
+    ],
 )
 def test_a_state_that_is_none_is_refused(config, state):
     with pytest.raises(SettingsError, match="--state must look like"):
