@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gong_api.decoding import decoded
 from gong_api.errors import SettingsError
 from tap_gong.windows import instant, iso, told_instant
 
@@ -161,7 +162,7 @@ def _sequence(state: Mapping[str, Any]) -> int:
 def _named(body: str) -> tuple[str, pendulum.DateTime | None]:
     """The call that a body is about, empty if it names none, and when it took place."""
     try:
-        payload = _payload.decode(body)
+        payload = decoded(body.encode(), _payload)
     except msgspec.DecodeError:
         # Gong has changed what it posts: the row of `automation_events` shows it.
         return "", None

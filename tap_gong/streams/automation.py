@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from typing_extensions import override
 
+from gong_api.decoding import decoded
 from tap_gong.call_source import is_wanted
 from tap_gong.cost import Cost
 from tap_gong.hints import reached
@@ -103,7 +104,7 @@ class AutomationEvents(BookmarkedStream):
 
     def _row(self, event: Event) -> Record | None:
         """An event as a record; None where the filters leave it out."""
-        payload = _decoder.decode(event.body)
+        payload = decoded(event.body.encode(), _decoder)
         data = payload.get("callData")
         told = data.get("metaData") if isinstance(data, dict) else None
         call = dict(told) if isinstance(told, dict) else {}

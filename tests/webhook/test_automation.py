@@ -123,6 +123,14 @@ def test_what_gong_adds_is_kept_as_it_is(inbox, events):
     assert strange["callId"] is None
 
 
+def test_text_cut_in_the_middle_of_a_character_passes(inbox, events):
+    body = rb'{"callData": {"metaData": {"id": "7", "title": "a\ud83d"}}}'
+    assert _named(body.decode()) == ("7", None)
+    inbox.put(body, is_test=False)
+    (row,) = events().records["automation_events"]
+    assert row["callData"]["metaData"] == {"id": "7", "title": "a\ufffd"}
+
+
 @pytest.mark.parametrize("choice", ["hash", "drop"])
 def test_personal_data_leaves_events_too(inbox, events, choice):
     call = {
