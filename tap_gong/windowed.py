@@ -17,6 +17,7 @@ from typing_extensions import override
 from gong_api.errors import CursorExpired, GongError
 from tap_gong.cost import Cost
 from tap_gong.hints import Hints
+from tap_gong.nested import Misshapen
 from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
 from tap_gong.windows import AHEAD, Slices, Window, iso
@@ -337,10 +338,11 @@ class Lockstep:
         try:
             for record in read():
                 for reader in readers:
+                    rows = _own_rows(reader, record)
                     if reader is self._leader:
-                        yield from itertools.takewhile(self._leader_may_go_on, reader.rows(record))
+                        yield from itertools.takewhile(self._leader_may_go_on, rows)
                     else:
-                        reader.emit(reader.rows(record))
+                        reader.emit(rows)
                 if all(reader.is_full for reader in readers):
                     return
         except CursorExpired:
@@ -358,6 +360,16 @@ class Lockstep:
             # What was to be asked for by its ids will be asked for in another way.
             if other is source or other.follows is type(source):
                 self._tap.ahead.forget(other.operation)
+
+
+def _own_rows(reader: WindowedStream, record: Record) -> Iterator[Record]:
+    """What a stream makes of a record; a part of another form fails that stream alone."""
+    if reader.has_failed:
+        return
+    try:
+        yield from reader.rows(record)
+    except Misshapen as error:
+        reader.fail(error)
 
 
 def whole(
