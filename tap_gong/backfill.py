@@ -120,16 +120,24 @@ def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     joined = {}
     for name in names:
         known = [bookmarks[name] for bookmarks in given if name in bookmarks]
-        joined[name] = _joined(name, [bookmark for bookmark in known if bookmark])
+        joined[name] = _joined(name, [bookmark for bookmark in known if bookmark], len(states))
     return {"bookmarks": joined}
 
 
-def _joined(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
-    """One stream's state, of those that several runs left."""
+def _joined(name: str, known: list[dict[str, Any]], states: int) -> dict[str, Any]:
+    """One stream's state, of those that several runs left; `states` is how many runs there were."""
     read = [(Bookmark.read(state, name), state) for state in known]
     ranges = [(bookmark, state) for bookmark, state in read if bookmark]
     if not ranges:
         return _without_ranges(name, known)
+    if len(ranges) < states:
+        logger.warning(
+            "%s: %d of %d states have no bookmark of it; if those runs were to read it, run them "
+            "to their end and merge again, or what they were to read may be missing",
+            name,
+            states - len(ranges),
+            states,
+        )
     ranges.sort(key=lambda entry: (entry[0].since or _AGES_AGO, entry[0].end))
     _check_filters(name, [state for _, state in ranges])
     chain = list(_chain(name, [bookmark for bookmark, _ in ranges]))

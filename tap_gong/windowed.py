@@ -18,6 +18,7 @@ from gong_api.errors import CursorExpired, GongError
 from tap_gong.cost import Cost
 from tap_gong.hints import Hints
 from tap_gong.nested import Misshapen
+from tap_gong.shared_lists import BEFORE_ALL_CALLS
 from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
 from tap_gong.windows import AHEAD, Slices, Window, iso
@@ -117,13 +118,23 @@ class WindowedStream(BookmarkedStream):
         bookmark, start = self.bookmark, self.run.start
         if bookmark is None:
             return start and min(start, self.start())
-        if start and bookmark.since and start < bookmark.since:
+        if start and start > bookmark.end and (begin := min(start, self.start())) > bookmark.end:
             self.logger.warning(
-                "%s has been read from %s on; for what start_date (%s) names before that, run "
-                "with `--full-refresh` or without its bookmark",
+                "%s is not read from %s to start_date (%s), now or later; if that is wanted, set a "
+                "start_date before its bookmark and run again with the state before this run",
+                self.name,
+                iso(bookmark.end),
+                iso(start),
+            )
+            return begin
+        # Slices of all there is begin before all calls.
+        if bookmark.since and (start or BEFORE_ALL_CALLS) < bookmark.since:
+            self.logger.warning(
+                "%s has been read from %s on; for what %s before that, run with `--full-refresh` "
+                "or without its bookmark",
                 self.name,
                 iso(bookmark.since),
-                iso(start),
+                f"start_date ({iso(start)}) names" if start else "lies",
             )
         return bookmark.since
 
