@@ -66,7 +66,7 @@ class CallIndex(BookmarkedStream):
 
     @override
     def cost(self) -> Cost:
-        span = Window(self._tap.lists.history.start, self.run.end)
+        span = Window(self._tap.lists.history.start, self.run.until)
         calls = self._tap.source(CallSource).count_records(span)
         return Cost.of(calls, windows=count_windows(self._slices(span), span, calls))
 
