@@ -188,7 +188,7 @@ class TranscriptSource(Source):
                 if self._by_calls
                 else self._pages_of_window(window, may_cut=may_cut)
             )
-            if not (yield from whole(self.readers[0], slices, window, rows)):
+            if not (yield from whole(self.readers[0], slices, window, rows, [self.report])):
                 continue
             if self._has_failed:
                 return

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pendulum
     from singer_sdk.helpers.types import Record
 
+    from tap_gong.report import StreamReport
     from tap_gong.tap import TapGong
 
 
@@ -294,7 +295,8 @@ class Lockstep:
                 return
             self._begin_windows()
             rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
-            if not (yield from whole(self._leader, slices, window, rows)):
+            reports = [source.report for source in self._sources]
+            if not (yield from whole(self._leader, slices, window, rows, reports)):
                 self._tap.ahead.forget_window(window)
                 continue
             for source in self._sources:
@@ -384,18 +386,22 @@ def _own_rows(reader: WindowedStream, record: Record) -> Iterator[Record]:
 
 
 def whole(
-    stream: BookmarkedStream, slices: Slices, window: Window, rows: Iterable[Record]
+    stream: BookmarkedStream,
+    slices: Slices,
+    window: Window,
+    rows: Iterable[Record],
+    reports: Iterable[StreamReport],
 ) -> Generator[Record, None, bool]:
-    """Yield a window's rows.
+    """Yield a window's rows; those of a window that is read anew count once in the reports.
 
     Returns:
         Whether they are all; False when the window has been cut and must be read anew.
     """
+    counted = [(report, report.of_rows) for report in reports]
     try:
         yield from rows
     except TooFull as full:
         slices.too_full(window, full.records)
-        return False
     except CursorExpired:
         if not slices.may_cut(window):
             raise
@@ -404,5 +410,8 @@ def whole(
         stream.logger.warning(
             "The pages of %s took longer than a cursor lives; reading it again in halves", window
         )
-        return False
-    return True
+    else:
+        return True
+    for report, of_rows in counted:
+        report.count_anew(of_rows)
+    return False

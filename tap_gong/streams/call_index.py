@@ -90,7 +90,7 @@ class CallIndex(BookmarkedStream):
             for coming in slices.coming(AHEAD):
                 self._tap.ahead.begin(CALLS, **request(CALLS, time_filter(coming)), most=most)
             rows = self._window(window, started, whole_sweep, may_cut=slices.may_cut(window))
-            if not (yield from whole(self, slices, window, rows)):
+            if not (yield from whole(self, slices, window, rows, [self.report])):
                 continue
             slices.finished(window, self._seen)
             self.report.share = slices.share
