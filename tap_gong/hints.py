@@ -16,7 +16,7 @@ from gong_api.errors import SettingsError
 from tap_gong.windows import instant, iso, told_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 
     import pendulum
 
@@ -82,6 +82,13 @@ class Hints:
             call, time = _named(event.body)
             if call:
                 self._note(call, event.received, time)
+
+    def leave_out(self, is_wanted: Callable[[pendulum.DateTime], bool]) -> None:
+        """Drop calls that are told to have taken place when this run wants none."""
+        for call, time in list(self.times.items()):
+            if time and not is_wanted(time):
+                del self.times[call]
+                self.shown(call)
 
     def shown(self, call: str) -> None:
         """Gong showed a call by its id."""

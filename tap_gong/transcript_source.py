@@ -166,11 +166,10 @@ class TranscriptSource(Source):
             return self._calls.hinted
         # Nothing is made of calls in this run. One whose time is not known is as good as settled.
         times = {call: time or _LONG_AGO for call, time in hints.times.items()}
-        wanted = [c for c, time in times.items() if time is _LONG_AGO or self.run.covers(time)]
         for call in times:
             # Whatever Gong does not show yet is owed.
             hints.shown(call)
-        return {call: times[call] for call in self._wanted_ids(wanted)}
+        return {call: times[call] for call in self._wanted_ids(list(times))}
 
     def _keep_owed(self) -> None:
         self.report.owed = len(self.owed)

@@ -232,7 +232,9 @@ class Lockstep:
         members = self._hinted_members()
         if inbox is None or not members:
             return None
-        return Hints(inbox, (member.stream_state for member in members))
+        hints = Hints(inbox, (member.stream_state for member in members))
+        hints.leave_out(self._run.covers)
+        return hints
 
     def count_hinted(self) -> int:
         """How many calls automation rules have named."""

@@ -486,6 +486,10 @@ def test_hints_obey_the_filters(rule, streams):
         assert wanted in ids(output, stream)
         assert not {private, early} & set(ids(output, stream))
     assert private not in str(output.state["bookmarks"]["transcripts"].get("owed"))
+    # What a rule told to lie outside the range is neither asked for, nor waited for.
+    by_id = [entry.body["filter"].get("callIds") for entry in rule.sandbox.requests]
+    assert early not in str(by_id)
+    assert early not in str([state["hints"] for state in output.state["bookmarks"].values()])
 
 
 def test_hints_leave_samples_and_chosen_calls_alone(rule):
