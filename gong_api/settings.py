@@ -144,9 +144,7 @@ CONNECTION: tuple[th.Property[Any], ...] = (
         th.IntegerType(minimum=0),
         default=8,
         title="Retries",
-        description=(
-            "Per request, for 429, 500, 502, 503, 504, connection faults and truncated answers"
-        ),
+        description="Per request, for 429, any 5xx, connection faults and truncated answers",
     ),
     th.Property(
         "request_timeout",

@@ -34,7 +34,7 @@ class StreamReport:
         owed: transcripts still to come.
         arrived: owed transcripts that came.
         given_up: transcripts that will not be asked for again.
-        restarted: windows read again because their cursor expired or they were too full.
+        restarted: windows read again because their cursor expired.
         unknown_fields: paths of fields that the schema does not have.
         failed: why the stream could not be read.
     """

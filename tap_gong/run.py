@@ -87,15 +87,17 @@ class Run:
         return {name: value for name, value in chosen.items() if value}
 
 
-def widens(filters: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
-    """Whether `filters` let records pass that a run under `earlier` ones left out."""
-    for name, before in earlier.items():
-        now = filters.get(name)
-        if now is None or (isinstance(before, list) and not set(now) <= set(before)):
-            return True
-        if isinstance(before, str) and now != before:
-            return True
-    return False
+def widened(filters: Mapping[str, Any], earlier: Mapping[str, Any]) -> list[str]:
+    """Names of those `filters` that let records pass that a run under `earlier` ones left out."""
+    return [name for name, before in earlier.items() if _is_wider(filters.get(name), before)]
+
+
+def _is_wider(now: Any, before: Any) -> bool:
+    if now is None:
+        return True
+    if isinstance(before, list):
+        return not set(now) <= set(before)
+    return isinstance(before, str) and bool(now != before)
 
 
 def chunks(ids: Iterable[str]) -> Iterable[list[str]]:

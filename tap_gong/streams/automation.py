@@ -13,7 +13,7 @@ from tap_gong.call_source import is_wanted
 from tap_gong.cost import Cost
 from tap_gong.hints import reached
 from tap_gong.operations import AUTOMATION_RULE
-from tap_gong.run import widens
+from tap_gong.run import widened
 from tap_gong.schemas.automation import AUTOMATION_EVENT
 from tap_gong.stream import BookmarkedStream
 
@@ -88,10 +88,12 @@ class AutomationEvents(BookmarkedStream):
         state = self.stream_state
         if self.replication_method != "INCREMENTAL" or "sequence" not in state:
             return 0
-        if widens(self.filters, state.get("filters") or {}):
+        wider = widened(self.filters, state.get("filters") or {})
+        if wider:
             self.logger.warning(
-                "automation_events is read from the start: workspace_ids, primary_user_ids or "
-                "private_calls are wider than when its bookmark was made"
+                "automation_events is read from the start: its bookmark was made under a narrower "
+                "or another %s",
+                " and ".join(wider),
             )
             return 0
         after = reached(state, inbox)

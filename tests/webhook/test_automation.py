@@ -158,7 +158,7 @@ def test_filters_hold_for_events_too(inbox, events, company, caplog):
     assert ids(narrow, "automation_events") == [public]
     wide = events(narrow.state)
     assert len(ids(wide, "automation_events")) == 2
-    assert "are wider than" in caplog.text
+    assert "under a narrower or another private_calls" in caplog.text
     assert ids(events(call_ids=[f"{1:019d}"]), "automation_events") == [public]
     workspace = company.company.workspaces()[0]["id"]
     assert not events(workspace_ids=[workspace]).records
