@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from gong_api.auth import OAuth
+from gong_api.decoding import decoded
 from gong_api.errors import (
     HTML,
     BadCredentials,
@@ -59,11 +59,6 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 # An answer without a body, and how much of a list tells it from the next one.
 _NOTHING = b"{}"
 _BEGINNING = 4096
-
-# Escapes of JSON: those that stand, and half of a character alone, as a text cut in two has it.
-_ESCAPE = re.compile(
-    rb"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u]|\\u(?![dD][89a-fA-F]))|\\u[dD][89a-fA-F].."
-)
 
 _T = TypeVar("_T")
 
@@ -344,22 +339,11 @@ def _decode(response: requests.Response) -> dict[str, Any]:
     return _parsed(response, _decoder)
 
 
-def _decoded(content: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
-    """What some JSON holds; half of a character, which no UTF-8 has, becomes the sign for that."""
-    try:
-        return decoder.decode(content)
-    except msgspec.DecodeError:
-        mended = _ESCAPE.sub(lambda escape: escape[1] or rb"\ufffd", content)
-        if mended == content:
-            raise
-        return decoder.decode(mended)
-
-
 def _parsed(
     response: requests.Response, decoder: msgspec.json.Decoder[dict[str, Any]]
 ) -> dict[str, Any]:
     try:
-        return _decoded(_NOTHING if response.status_code == 204 else response.content, decoder)
+        return decoded(_NOTHING if response.status_code == 204 else response.content, decoder)
     except msgspec.ValidationError as error:
         msg = f"{urlsplit(response.url).netloc} answered JSON that is not Gong's; check api_url"
         raise Unreachable(msg) from error
@@ -427,7 +411,7 @@ def read_sheet(sheet: Sheet) -> Page:
     """
     operation = sheet.operation
     try:
-        answer = _decoded(sheet.content, _decoder)
+        answer = decoded(sheet.content, _decoder)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{operation} answered text that cannot be read: {error}; check api_url"
         raise Unreachable(msg) from error

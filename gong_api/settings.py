@@ -28,6 +28,16 @@ SANDBOX = "sandbox"
 
 # As text too: that is how fractions come from the environment.
 _NUMBER = th.CustomType({"type": ["number", "string"], "minimum": 0, "pattern": r"^\d+(\.\d+)?$"})
+# Beyond this, no connection lives so long, and no socket takes some of the numbers.
+_LONGEST_TIMEOUT = 3600
+_TIMEOUT = th.CustomType(
+    {
+        "type": ["number", "string"],
+        "exclusiveMinimum": 0,
+        "maximum": _LONGEST_TIMEOUT,
+        "pattern": r"^\d+(\.\d+)?$",
+    }
+)
 
 CONNECTION: tuple[th.Property[Any], ...] = (
     th.Property(
@@ -135,16 +145,14 @@ CONNECTION: tuple[th.Property[Any], ...] = (
         th.IntegerType(minimum=0),
         default=8,
         title="Retries",
-        description=(
-            "Per request, for 429, 500, 502, 503, 504, connection faults and truncated answers"
-        ),
+        description="Per request, for 429, any 5xx, connection faults and truncated answers",
     ),
     th.Property(
         "request_timeout",
-        _NUMBER,
+        _TIMEOUT,
         default=60,
         title="Time-out",
-        description="Seconds to connect and to wait for each part of an answer",
+        description="Seconds to connect and to wait for each part of an answer, 3600 at most",
     ),
     th.Property(
         "user_agent",
@@ -194,7 +202,7 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
         ),
         retries=retries,
         clock=clock,
-        timeout=number(settings, "request_timeout"),
+        timeout=_timeout(settings),
         user_agent=settings["user_agent"],
         # The main thread sends, too, while others read ahead.
         connections=settings.get("concurrency", 1) + 1,
@@ -205,6 +213,22 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
 def number(settings: Mapping[str, Any], name: str) -> float:
     """A setting that is a number, or the text of one."""
     return float(settings[name])
+
+
+def _timeout(settings: Mapping[str, Any]) -> float:
+    """Seconds to wait.
+
+    Raises:
+        SettingsError: no socket waits so long, or so short; as text, the schema lets it pass.
+    """
+    seconds = number(settings, "request_timeout")
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        msg = (
+            f"request_timeout must be more than 0 and at most {_LONGEST_TIMEOUT} seconds, not "
+            f"{settings['request_timeout']}"
+        )
+        raise SettingsError(msg)
+    return seconds
 
 
 def _auth(settings: Mapping[str, Any], clock: Clock, retries: RetryPolicy) -> AuthBase:

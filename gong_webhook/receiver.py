@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from gong_api.decoding import decoded
 from gong_webhook.inbox import InboxFault
 from gong_webhook.verification import Refusal
 
@@ -43,6 +44,8 @@ _SLOWEST = 30
 # Seconds between two lines that say the same of refused requests.
 _QUIET = 1.0
 _PRUNE_EVERY = 3600
+
+_decoder = msgspec.json.Decoder(Any)
 
 
 class Receiver:
@@ -195,7 +198,7 @@ def _is_test(body: bytes) -> bool:
         Refusal: 400, it is no JSON object.
     """
     try:
-        payload: Any = msgspec.json.decode(body)
+        payload: Any = decoded(body, _decoder)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         payload = None
     if not isinstance(payload, dict):

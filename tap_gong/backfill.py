@@ -115,20 +115,29 @@ def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Raises:
         SettingsError: a bookmark is malformed, or two were made under different filters.
     """
-    names = dict.fromkeys(name for state in states for name in state.get("bookmarks") or {})
+    given = [state.get("bookmarks") or {} for state in states]
+    names = dict.fromkeys(name for bookmarks in given for name in bookmarks)
     joined = {}
     for name in names:
-        known = [state["bookmarks"][name] for state in states if name in state["bookmarks"]]
-        joined[name] = _joined(name, [bookmark for bookmark in known if bookmark])
+        known = [bookmarks[name] for bookmarks in given if name in bookmarks]
+        joined[name] = _joined(name, [bookmark for bookmark in known if bookmark], len(states))
     return {"bookmarks": joined}
 
 
-def _joined(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
-    """One stream's state, of those that several runs left."""
+def _joined(name: str, known: list[dict[str, Any]], states: int) -> dict[str, Any]:
+    """One stream's state, of those that several runs left; `states` is how many runs there were."""
     read = [(Bookmark.read(state, name), state) for state in known]
     ranges = [(bookmark, state) for bookmark, state in read if bookmark]
     if not ranges:
         return _without_ranges(name, known)
+    if len(ranges) < states:
+        logger.warning(
+            "%s: %d of %d states have no bookmark of it; if those runs were to read it, run them "
+            "to their end and merge again, or what they were to read may be missing",
+            name,
+            states - len(ranges),
+            states,
+        )
     ranges.sort(key=lambda entry: (entry[0].since or _AGES_AGO, entry[0].end))
     _check_filters(name, [state for _, state in ranges])
     chain = list(_chain(name, [bookmark for bookmark, _ in ranges]))
@@ -140,8 +149,12 @@ def _joined(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
     state.pop(HINTS, None)
     state.update(hinted_to_all(known))
     replace(last, since=chain[0].since, settled=settled).write(state)
-    owed = Owed.joined([Owed.read(part) for part in known])
-    owed.write(state)
+    return _owed_to_all(state, known)
+
+
+def _owed_to_all(state: dict[str, Any], known: list[dict[str, Any]]) -> dict[str, Any]:
+    """A stream's state with all that it owes by what several runs left of it."""
+    Owed.joined([Owed.read(part) for part in known]).write(state)
     missed = dict.fromkeys(call for part in known for call in part.get("missed") or [])
     if missed:
         state["missed"] = list(missed)
@@ -153,7 +166,9 @@ def _without_ranges(name: str, known: list[dict[str, Any]]) -> dict[str, Any]:
     if any("sequence" in state for state in known):
         _check_filters(name, known)
         return read_by_all(known)
-    return max(known, key=_sweep, default={})
+    # `transcripts` keeps what is owed to the tables made of it though it was not selected itself.
+    furthest = max(known, key=_sweep, default={})
+    return _owed_to_all(dict(furthest), known)
 
 
 def _sweep(state: dict[str, Any]) -> tuple[str, str]:

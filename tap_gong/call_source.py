@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 import pendulum
@@ -164,8 +164,13 @@ class CallSource(Source):
             return
         for call_id in call_ids:
             report.requests += 1
-            with contextlib.suppress(NotFound):
-                yield self._tap.client.request("GET", f"/v2/calls/{call_id}")["call"]
+            try:
+                answer = self._tap.client.request("GET", f"/v2/calls/{quote(call_id, safe='')}")
+            except NotFound:
+                continue
+            call = object_in(answer, "call")
+            if call:
+                yield call
 
     def look_up_speakers(self, call_ids: list[str], report: StreamReport) -> dict[str, Speakers]:
         """Who speaks in some calls, a request for each hundred of them."""

@@ -91,15 +91,24 @@ class _Sweep(msgspec.Struct):
     reached: str | None = None
 
 
+class _Hints(msgspec.Struct):
+    inbox: str | None = None
+    sequence: int = 0
+    unseen: dict[str, list[str]] | None = None
+
+
 class _StreamState(msgspec.Struct):
     """What is no instant; those are checked where they are read, stream by stream."""
 
-    filters: dict[str, Any] | None = None
+    filters: dict[str, list[str] | str | None] | None = None
     owed: dict[str, list[str]] | None = None
     owed_windows: list[_Stretch] | None = None
     missed: list[str] = []
     sweep: _Sweep | None = None
     newest_whole_sweep: str | None = None
+    inbox: str | None = None
+    sequence: int = 0
+    hints: _Hints | None = None
     # The SDK's own.
     replication_key: str | None = None
     partitions: list[dict[str, Any]] = []

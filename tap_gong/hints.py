@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gong_api.decoding import decoded
 from gong_api.errors import SettingsError
 from tap_gong.windows import instant, iso, told_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 
     import pendulum
 
@@ -81,6 +82,13 @@ class Hints:
             call, time = _named(event.body)
             if call:
                 self._note(call, event.received, time)
+
+    def leave_out(self, is_wanted: Callable[[pendulum.DateTime], bool]) -> None:
+        """Drop calls that are told to have taken place when this run wants none."""
+        for call, time in list(self.times.items()):
+            if time and not is_wanted(time):
+                del self.times[call]
+                self.shown(call)
 
     def shown(self, call: str) -> None:
         """Gong showed a call by its id."""
@@ -161,7 +169,7 @@ def _sequence(state: Mapping[str, Any]) -> int:
 def _named(body: str) -> tuple[str, pendulum.DateTime | None]:
     """The call that a body is about, empty if it names none, and when it took place."""
     try:
-        payload = _payload.decode(body)
+        payload = decoded(body.encode(), _payload)
     except msgspec.DecodeError:
         # Gong has changed what it posts: the row of `automation_events` shows it.
         return "", None

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gong_api.client import GongClient
 
 
+# What is counted of the rows that Gong serves.
+_OF_ROWS = ("announced", "seen", "private", "unkeyed")
 _COLUMNS = ("records", "requests", "windows", "owed", "private")
 
 
@@ -32,7 +34,7 @@ class StreamReport:
         owed: transcripts still to come.
         arrived: owed transcripts that came.
         given_up: transcripts that will not be asked for again.
-        restarted: windows read again because their cursor expired or they were too full.
+        restarted: windows read again because their cursor expired.
         unknown_fields: paths of fields that the schema does not have.
         failed: why the stream could not be read.
     """
@@ -51,6 +53,16 @@ class StreamReport:
     restarted: int = 0
     unknown_fields: list[str] = field(default_factory=list)
     failed: str | None = None
+
+    @property
+    def of_rows(self) -> dict[str, int]:
+        """What is counted of the rows that Gong serves, by name."""
+        return {name: getattr(self, name) for name in _OF_ROWS}
+
+    def count_anew(self, of_rows: Mapping[str, int]) -> None:
+        """Rows are to be read again: go back to what was counted before them."""
+        for name, count in of_rows.items():
+            setattr(self, name, count)
 
     def __str__(self) -> str:
         facts = {

@@ -30,7 +30,8 @@ class Run:
         present: the instant the run began.
         now: the run's clock: `end_date`, else the present.
         start: `start_date`, None for the oldest call.
-        end: exclusive end of all windows.
+        end: exclusive end of what is wanted: `end_date`, else the present.
+        until: exclusive end of all windows, since an `end_date` may still be to come.
         lookback: how far behind its bookmark a stream reads again.
         transcript_wait: how long a transcript stays owed.
         call_ids: only these calls; empty for all.
@@ -47,6 +48,7 @@ class Run:
         self.start = _date(settings, "start_date")
         self.present = clock.now().start_of("second")
         self.end = _date(settings, "end_date") or self.present
+        self.until = min(self.end, self.present)
         self.now: pendulum.DateTime = self.end
         self.lookback = timedelta(days=settings["lookback_days"])
         self.transcript_wait = timedelta(days=settings["transcript_wait_days"])
@@ -85,15 +87,17 @@ class Run:
         return {name: value for name, value in chosen.items() if value}
 
 
-def widens(filters: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
-    """Whether `filters` let records pass that a run under `earlier` ones left out."""
-    for name, before in earlier.items():
-        now = filters.get(name)
-        if now is None or (isinstance(before, list) and not set(now) <= set(before)):
-            return True
-        if isinstance(before, str) and now != before:
-            return True
-    return False
+def widened(filters: Mapping[str, Any], earlier: Mapping[str, Any]) -> list[str]:
+    """Names of those `filters` that let records pass that a run under `earlier` ones left out."""
+    return [name for name, before in earlier.items() if _is_wider(filters.get(name), before)]
+
+
+def _is_wider(now: Any, before: Any) -> bool:
+    if now is None:
+        return True
+    if isinstance(before, list):
+        return not set(now) <= set(before)
+    return isinstance(before, str) and bool(now != before)
 
 
 def chunks(ids: Iterable[str]) -> Iterable[list[str]]:

@@ -257,7 +257,7 @@ class SharedLists:
         Where Gong does not say, the last zone on earth in which a day ends: a day then counts as
         over when it is over everywhere.
         """
-        last = min(self._run.end, self._run.present).subtract(days=2)
+        last = self._run.until.subtract(days=2)
         days = {"fromDate": last.subtract(days=30).to_date_string()}
         body = {"filter": {**days, "toDate": last.to_date_string()}}
         for operation in (ACTIVITY_AGGREGATE, INTERACTION_STATS):
@@ -296,7 +296,7 @@ class SharedLists:
         Raises:
             SettingsError: Gong does not tell that either.
         """
-        last = min(self._run.end, self._run.present).subtract(days=1)
+        last = self._run.until.subtract(days=1)
         span = {
             "fromDate": BEFORE_ALL_CALLS.to_date_string(),
             "toDate": last.to_date_string(),
@@ -321,10 +321,10 @@ class SharedLists:
         return min(starts, default=last)
 
     def _history_by(self, operation: Operation) -> History:
-        page = self._first_calls(operation, Window(BEFORE_ALL_CALLS, self._run.end))
-        start = _earliest(page, self._run.end)
+        page = self._first_calls(operation, Window(BEFORE_ALL_CALLS, self._run.until))
+        start = _earliest(page, self._run.until)
         history = History(start, (page.total if page else 0), operation)
-        if not page or start == self._run.end:
+        if not page or start == self._run.until:
             return history
         if self._may_guess:
             self._ahead.begin(operation, **_calls_before(history), most=0)
@@ -370,7 +370,7 @@ class SharedLists:
         """About how many calls a span holds: by the history, or asked for where it is long."""
         history = self.__dict__.get("history")
         if history is not None and history.calls is not None and span.start >= history.start:
-            whole = Window(history.start, self._run.end)
+            whole = Window(history.start, self._run.until)
             return round(history.calls * (span.length / whole.length)) if whole.length else 0
         return self._count_calls(span) if span.length > _WORTH_COUNTING else None
 

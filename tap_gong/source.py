@@ -197,7 +197,7 @@ class Source:
 
     def begin(self, wanted: pendulum.DateTime | None) -> pendulum.DateTime:
         """Where windows begin when records are wanted from an instant on, None for all."""
-        if wanted and self.run.end - wanted <= _WORTH_ASKING:
+        if wanted and self.run.until - wanted <= _WORTH_ASKING:
             return wanted
         earliest = self.earliest()
         return max(wanted, earliest) if wanted else earliest
@@ -216,7 +216,7 @@ class Source:
 
     def end(self) -> pendulum.DateTime:
         """Where windows end."""
-        return self.run.end
+        return self.run.until
 
     def cost(self, span: Window) -> Cost:
         """What reading a span would take."""

@@ -23,7 +23,7 @@ from tap_gong.cost import Cost
 from tap_gong.nested import Misshapen
 from tap_gong.reading import read
 from tap_gong.report import StreamReport
-from tap_gong.run import widens
+from tap_gong.run import widened
 from tap_gong.schemas.ids import text_conversion
 from tap_gong.shape import Shape
 from tap_gong.windows import Bookmark, told_instant
@@ -339,13 +339,15 @@ class BookmarkedStream(GongStream):
         if self.replication_method != "INCREMENTAL":
             return None
         bookmark = Bookmark.read(self.stream_state, self.name)
-        if bookmark and widens(self.filters, self.stream_state.get("filters") or {}):
+        wider = widened(self.filters, self.stream_state.get("filters") or {}) if bookmark else []
+        if wider:
             if not self._has_warned:
                 self._has_warned = True
                 self.logger.warning(
-                    "%s is read from the start: workspace_ids, primary_user_ids or private_calls "
-                    "are wider than when its bookmark was made",
+                    "%s is read from the start: its bookmark was made under a narrower or another "
+                    "%s",
                     self.name,
+                    " and ".join(wider),
                 )
             return None
         return bookmark

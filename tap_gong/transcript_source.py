@@ -120,6 +120,9 @@ class TranscriptSource(Source):
         wanted = [call for call in self.owed.named if call not in self._read_again]
         wanted += [call for call in self._missed() if call not in wanted]
         yield from self._of_calls(self._wanted_ids(wanted))
+        for reader in self.readers:
+            if not reader.has_failed:
+                reader.stream_state.pop(_MISSED, None)
         for stretch in self.owed.due_stretches(self.run.now):
             for stream in self._left_out():
                 stream.forget_bookmark(stretch.window.start)
@@ -163,11 +166,10 @@ class TranscriptSource(Source):
             return self._calls.hinted
         # Nothing is made of calls in this run. One whose time is not known is as good as settled.
         times = {call: time or _LONG_AGO for call, time in hints.times.items()}
-        wanted = [c for c, time in times.items() if time is _LONG_AGO or self.run.covers(time)]
         for call in times:
             # Whatever Gong does not show yet is owed.
             hints.shown(call)
-        return {call: times[call] for call in self._wanted_ids(wanted)}
+        return {call: times[call] for call in self._wanted_ids(list(times))}
 
     def _keep_owed(self) -> None:
         self.report.owed = len(self.owed)
@@ -185,8 +187,10 @@ class TranscriptSource(Source):
                 if self._by_calls
                 else self._pages_of_window(window, may_cut=may_cut)
             )
-            if not (yield from whole(self.readers[0], slices, window, rows)):
+            if not (yield from whole(self.readers[0], slices, window, rows, [self.report])):
                 continue
+            if self._has_failed:
+                return
             slices.finished(window, self.announced)
             self.owed.looked_until(stretch, window.end, self.run.now)
             self._keep_owed()
@@ -202,8 +206,8 @@ class TranscriptSource(Source):
     def _pages_of_window(self, window: Window, *, may_cut: bool) -> Iterator[Record]:
         for row in super().window_records(window, may_cut=may_cut):
             if self._is_whole(row):
-                self._arrived(row["callId"])
                 yield row
+                self._arrived(row["callId"])
 
     def _of_calls(self, call_ids: list[str]) -> Iterator[Record]:
         return self._of_lots(list(chunks(call_ids)))
@@ -214,8 +218,8 @@ class TranscriptSource(Source):
             for page in self.filtered_pages({"callIds": ids}):
                 for row in page.records:
                     if self._is_whole(row):
-                        self._arrived(row["callId"])
                         yield row
+                        self._arrived(row["callId"])
 
     def _is_whole(self, row: Record) -> bool:
         if plain_in(row, "callId"):
@@ -224,9 +228,10 @@ class TranscriptSource(Source):
         return False
 
     def _arrived(self, call: str) -> None:
-        """A transcript came: it is owed no longer, save to streams that do not get it now."""
-        if call not in self.owed.named or len(self.due) < len(self.readers):
-            # Where a stream selected later catches up, the others get it by its id.
+        """A transcript is out: it is owed no longer, save to streams that do not get it now."""
+        if call not in self.owed.named or len(self.due) < len(self.readers) or self._has_failed:
+            # Where a stream selected later catches up, the others get it by its id; what has failed
+            # gets it with the next run.
             return
         self.report.arrived += self.owed.arrived(call)
         for stream in self._left_out():
@@ -234,6 +239,11 @@ class TranscriptSource(Source):
             missed.append(call)
             if len(missed) > MOST_NAMED:
                 stream.forget_bookmark()
+
+    @property
+    def _has_failed(self) -> bool:
+        """Whether a stream that should get all transcripts lacks some."""
+        return any(reader.has_failed for reader in self.readers)
 
     def _left_out(self) -> list[WindowedStream]:
         """Streams made of transcripts that are not selected now but were before."""
@@ -250,7 +260,7 @@ class TranscriptSource(Source):
         """What came while one of the streams was not selected."""
         found: dict[str, None] = {}
         for reader in self.readers:
-            found.update(dict.fromkeys(reader.stream_state.pop(_MISSED, [])))
+            found.update(dict.fromkeys(reader.stream_state.get(_MISSED) or []))
         return list(found)
 
     def _speakers_of(self, call_ids: list[str]) -> dict[str, Speakers]:

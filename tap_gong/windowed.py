@@ -17,6 +17,8 @@ from typing_extensions import override
 from gong_api.errors import CursorExpired, GongError
 from tap_gong.cost import Cost
 from tap_gong.hints import Hints
+from tap_gong.nested import Misshapen
+from tap_gong.shared_lists import BEFORE_ALL_CALLS
 from tap_gong.source import Source, TooFull
 from tap_gong.stream import BookmarkedStream
 from tap_gong.windows import AHEAD, Slices, Window, iso
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import pendulum
     from singer_sdk.helpers.types import Record
 
+    from tap_gong.report import StreamReport
     from tap_gong.tap import TapGong
 
 
@@ -116,13 +119,23 @@ class WindowedStream(BookmarkedStream):
         bookmark, start = self.bookmark, self.run.start
         if bookmark is None:
             return start and min(start, self.start())
-        if start and bookmark.since and start < bookmark.since:
+        if start and start > bookmark.end and (begin := min(start, self.start())) > bookmark.end:
             self.logger.warning(
-                "%s has been read from %s on; for what start_date (%s) names before that, run "
-                "with `--full-refresh` or without its bookmark",
+                "%s is not read from %s to start_date (%s), now or later; if that is wanted, set a "
+                "start_date before its bookmark and run again with the state before this run",
+                self.name,
+                iso(bookmark.end),
+                iso(start),
+            )
+            return begin
+        # Slices of all there is begin before all calls.
+        if bookmark.since and (start or BEFORE_ALL_CALLS) < bookmark.since:
+            self.logger.warning(
+                "%s has been read from %s on; for what %s before that, run with `--full-refresh` "
+                "or without its bookmark",
                 self.name,
                 iso(bookmark.since),
-                iso(start),
+                f"start_date ({iso(start)}) names" if start else "lies",
             )
         return bookmark.since
 
@@ -219,7 +232,9 @@ class Lockstep:
         members = self._hinted_members()
         if inbox is None or not members:
             return None
-        return Hints(inbox, (member.stream_state for member in members))
+        hints = Hints(inbox, (member.stream_state for member in members))
+        hints.leave_out(self._run.covers)
+        return hints
 
     def count_hinted(self) -> int:
         """How many calls automation rules have named."""
@@ -282,7 +297,8 @@ class Lockstep:
                 return
             self._begin_windows()
             rows = self._window_rows(due, window, may_cut=slices.may_cut(window))
-            if not (yield from whole(self._leader, slices, window, rows)):
+            reports = [source.report for source in self._sources]
+            if not (yield from whole(self._leader, slices, window, rows, reports)):
                 self._tap.ahead.forget_window(window)
                 continue
             for source in self._sources:
@@ -337,10 +353,11 @@ class Lockstep:
         try:
             for record in read():
                 for reader in readers:
+                    rows = _own_rows(reader, record)
                     if reader is self._leader:
-                        yield from itertools.takewhile(self._leader_may_go_on, reader.rows(record))
+                        yield from itertools.takewhile(self._leader_may_go_on, rows)
                     else:
-                        reader.emit(reader.rows(record))
+                        reader.emit(rows)
                 if all(reader.is_full for reader in readers):
                     return
         except CursorExpired:
@@ -360,19 +377,33 @@ class Lockstep:
                 self._tap.ahead.forget(other.operation)
 
 
+def _own_rows(reader: WindowedStream, record: Record) -> Iterator[Record]:
+    """What a stream makes of a record; a part of another form fails that stream alone."""
+    if reader.has_failed:
+        return
+    try:
+        yield from reader.rows(record)
+    except Misshapen as error:
+        reader.fail(error)
+
+
 def whole(
-    stream: BookmarkedStream, slices: Slices, window: Window, rows: Iterable[Record]
+    stream: BookmarkedStream,
+    slices: Slices,
+    window: Window,
+    rows: Iterable[Record],
+    reports: Iterable[StreamReport],
 ) -> Generator[Record, None, bool]:
-    """Yield a window's rows.
+    """Yield a window's rows; those of a window that is read anew count once in the reports.
 
     Returns:
         Whether they are all; False when the window has been cut and must be read anew.
     """
+    counted = [(report, report.of_rows) for report in reports]
     try:
         yield from rows
     except TooFull as full:
         slices.too_full(window, full.records)
-        return False
     except CursorExpired:
         if not slices.may_cut(window):
             raise
@@ -381,5 +412,8 @@ def whole(
         stream.logger.warning(
             "The pages of %s took longer than a cursor lives; reading it again in halves", window
         )
-        return False
-    return True
+    else:
+        return True
+    for report, of_rows in counted:
+        report.count_anew(of_rows)
+    return False

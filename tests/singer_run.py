@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter, decoder
 
 from tap_gong.tap import TapGong
+
+if TYPE_CHECKING:
+    from tap_gong.report import StreamReport
 
 
 class Output:
@@ -20,6 +23,7 @@ class Output:
         self.break_after = break_after
         self.failed: list[str] = []
         self.unknown_fields: dict[str, list[str]] = {}
+        self.reports: dict[str, StreamReport] = {}
 
     def write_message(self, message: Any) -> None:
         if self.break_after is not None and len(self.lines) >= self.break_after:
@@ -76,6 +80,7 @@ def run_tap(
     tap.sync_all()
     tap.close()
     output.failed = tap.failed
+    output.reports = dict(tap.reports)
     output.unknown_fields = {
         name: report.unknown_fields for name, report in tap.reports.items() if report.unknown_fields
     }

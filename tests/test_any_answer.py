@@ -399,3 +399,43 @@ def test_a_stream_that_failed_keeps_its_bookmark(server):
     output = server.read(operations.SCORECARDS, told, {"scorecards", "scorecard_questions"})
     assert set(output.failed) == {"scorecards", "scorecard_questions"}
     assert "replication_key_value" not in str(output.state)
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["among others", "alone"])
+def test_an_odd_part_of_a_call_fails_the_streams_made_of_that_part_alone(server, alone):
+    odd = {"metaData": {"id": "5"}, "content": {"outline": {}, "topics": [{"name": "Price"}]}}
+    whole = {"metaData": {"id": "6"}, "content": {"topics": [{"name": "Plans"}]}}
+    told = {"requestId": "r", "calls": [odd, whole]}
+    streams = {"call_outline"} if alone else {"call_outline", "call_topics", "transcripts"}
+    output = server.read(operations.CALLS_EXTENSIVE, told, streams)
+    assert output.failed == ["call_outline"]
+    assert "replication_key_value" not in output.state.get("bookmarks", {}).get("call_outline", {})
+    if not alone:
+        assert {row["callId"] for row in output.records["call_topics"]} == {"5", "6"}
+        bookmarks = output.state["bookmarks"]
+        assert "replication_key_value" in bookmarks["call_topics"]
+        assert "replication_key_value" in bookmarks["transcripts"]
+
+
+@pytest.mark.parametrize("told", [{}, {"call": None}, {"call": {}}])
+def test_an_answer_without_a_call_is_no_call(server, told, caplog):
+    asked = []
+
+    def answer(method: str, path: str, *_: Any) -> tuple[int, Any]:
+        asked.append(path)
+        return 200, {"requestId": "r", **told}
+
+    server.says = answer
+    named = config(server, call_detail="basic", call_ids=["7?a=#"])
+    output = run_tap(named, streams={"calls"})
+    assert output.failed == []
+    assert not output.records
+    assert "/v2/calls/7%3Fa%3D%23" in asked
+    assert "Gong shows no call 7?a=#" in caplog.text
+
+
+def test_an_answer_with_another_thing_than_a_call_fails_in_words(server, caplog):
+    server.says = lambda *_: (200, {"requestId": "r", "call": ["5"]})
+    output = run_tap(config(server, call_detail="basic", call_ids=["5"]), streams={"calls"})
+    assert output.failed == ["calls"]
+    assert "a list as call, where an object belongs" in caplog.text

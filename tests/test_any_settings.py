@@ -19,6 +19,7 @@ from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
 from target_gong.target import TargetGong
 from tests.conftest import NOW, examples, settings
+from tests.webhook.receiver_run import inbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +84,11 @@ class Listening(logging.Handler):
 
     def errors(self) -> list[str]:
         return [line for level, line in self.lines if level >= logging.ERROR]
+
+
+@pytest.fixture(scope="module")
+def inbox(small: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return inbox_of(small, tmp_path_factory.mktemp("inbox"))
 
 
 class Commands:
@@ -236,7 +242,17 @@ def test_any_file_works_or_is_named(commands, small, option, content):
 
 INSTANTS = st.sampled_from(["2026-06-10T00:00:00Z", "2026-06-01", "2027-01-01T00:00:00Z"])
 STATES = st.dictionaries(
-    st.sampled_from(["calls", "transcripts", "call_index", "users", "no_such", "trackers"]),
+    st.sampled_from(
+        [
+            "calls",
+            "transcripts",
+            "call_index",
+            "users",
+            "no_such",
+            "trackers",
+            "automation_events",
+        ]
+    ),
     st.one_of(
         JUNK,
         st.fixed_dictionaries(
@@ -255,6 +271,21 @@ STATES = st.dictionaries(
                     "newest_whole_sweep",
                     "replication_key",
                     "partitions",
+                    "inbox",
+                    "sequence",
+                )
+            }
+            | {
+                "hints": st.one_of(
+                    JUNK,
+                    st.fixed_dictionaries(
+                        {},
+                        optional={
+                            "inbox": JUNK,
+                            "sequence": JUNK,
+                            "unseen": st.one_of(JUNK, st.dictionaries(INSTANTS, JUNK, max_size=2)),
+                        },
+                    ),
                 )
             },
         ),
@@ -267,11 +298,17 @@ STATES = st.dictionaries(
 @pytest.mark.fuzz
 @examples(4)
 @given(bookmarks=STATES, more=st.dictionaries(st.sampled_from(["x", "currently_syncing"]), JUNK))
-def test_any_state_works_or_is_named(commands, small, bookmarks, more):
+def test_any_state_works_or_is_named(commands, small, inbox, bookmarks, more):
     files = {
-        "config": base(TapGong, small, commands.folder),
+        "config": {
+            **base(TapGong, small, commands.folder),
+            "automation_inbox": inbox,
+            "automation_hints": True,
+        },
         "state": {"bookmarks": bookmarks, **more},
-        "catalog": catalog_of("calls", "transcripts", "call_index", "trackers"),
+        "catalog": catalog_of(
+            "calls", "transcripts", "call_index", "trackers", "automation_events"
+        ),
     }
     code, errors = commands.run(TapGong, files)
     assert code in {0, 1}

@@ -122,6 +122,19 @@ def test_what_ranges_owe_is_owed_together():
     assert joined["missed"] == ["9"]
 
 
+def test_what_is_owed_is_kept_where_transcripts_themselves_were_not_selected():
+    at = "2026-01-11T00:00:00Z"
+    first = {"owed": {at: ["1", "2"]}}
+    second = {
+        "owed": {at: ["3"]},
+        "owed_windows": [{"from": at, "to": at, "since": at, "looked": at, "calls": 9}],
+        "missed": ["9"],
+    }
+    states = [{"bookmarks": {"transcripts": owed}} for owed in (first, second)]
+    joined = merged(states)["bookmarks"]["transcripts"]
+    assert joined == {**second, "owed": {at: ["1", "2", "3"]}}
+
+
 @given(order=st.permutations(range(3)))
 def test_of_an_inbox_that_is_read_which_all_runs_have_read(order):
     events = [
@@ -154,7 +167,9 @@ def test_states_made_under_different_filters_do_not_fit():
         merged([state(0, 10), state(10, 20, filters={"workspace_ids": ["1"]})])
 
 
-def test_slices_read_apart_are_the_whole_and_the_next_run_goes_on(company, config, tmp_path):
+def test_slices_read_apart_are_the_whole_and_the_next_run_goes_on(
+    company, config, tmp_path, caplog
+):
     base = settings(company, end_date=NOW.isoformat(), lookback_days=5)
     planned = tap_gong(tmp_path, base, "--plan", "--slices", "3")
     assert planned.returncode == 0, planned.stderr
@@ -182,7 +197,9 @@ def test_slices_read_apart_are_the_whole_and_the_next_run_goes_on(company, confi
     joined = tap_gong(tmp_path, None, "--merge-state", *names)
     assert joined.returncode == 0, joined.stderr
     company.clear_requests()
+    caplog.clear()
     last = run_tap(base, streams={"calls", "transcripts"}, state=json.loads(joined.stdout))
+    assert "has been read from" not in caplog.text
     recent = company.company.slots(NOW - timedelta(days=5), NOW, now=NOW)
     assert {row["id"] for row in last.records["calls"]} == {slot.id for slot in recent}
 
@@ -200,6 +217,16 @@ def test_states_come_in_several_forms(tmp_path, content):
     (tmp_path / "state.json").write_text(content)
     done = tap_gong(tmp_path, None, "--merge-state", "state.json")
     assert json.loads(done.stdout) == {"bookmarks": {"calls": {"x": 1}}}
+
+
+@pytest.mark.parametrize("empty", ["{}", '{"bookmarks": {}}'])
+def test_a_state_of_nothing_adds_nothing(tmp_path, empty):
+    (tmp_path / "empty.json").write_text(empty)
+    (tmp_path / "state.json").write_text('{"bookmarks": {"calls": {"x": 1}}}')
+    for files in (["empty.json", "state.json"], ["state.json", "empty.json"]):
+        done = tap_gong(tmp_path, None, "--merge-state", *files)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {"bookmarks": {"calls": {"x": 1}}}
 
 
 @pytest.mark.parametrize(
@@ -223,3 +250,37 @@ def test_an_earlier_start_date_says_what_would_read_it(company, config, caplog):
     first = run_tap({**config, "start_date": iso(instant("2026-06-01", ""))}, streams={"calls"})
     run_tap({**config, "start_date": "2026-05-01"}, streams={"calls"}, state=first.state)
     assert "calls has been read from 2026-06-01T00:00:00Z on" in caplog.text
+
+
+def test_without_a_start_date_what_would_read_the_rest_is_said_too(company, config, caplog):
+    first = run_tap({**config, "start_date": "2026-06-01"}, streams={"calls"})
+    output = run_tap(config, streams={"calls"}, state=first.state)
+    assert "calls has been read from 2026-06-01T00:00:00Z on" in caplog.text
+    assert output.state["bookmarks"]["calls"]["since"] == "2026-06-01T00:00:00Z"
+    caplog.clear()
+    run_tap(config, streams={"calls"}, state=run_tap(config, streams={"calls"}).state)
+    assert "has been read from" not in caplog.text
+
+
+def test_a_start_date_behind_the_bookmark_leaves_a_gap_and_says_so(company, config, caplog):
+    early = {**config, "start_date": "2026-05-01", "end_date": "2026-05-20"}
+    state = run_tap(early, streams={"calls"}).state
+    late = {**config, "start_date": "2026-06-01"}
+    output = run_tap(late, streams={"calls"}, state=state)
+    assert "calls is not read from 2026-05-20T00:00:00Z to start_date" in caplog.text
+    assert output.state["bookmarks"]["calls"]["since"] == "2026-06-01T00:00:00Z"
+    caplog.clear()
+    # A start_date that stays leaves no gap, nor does one that follows what was read.
+    again = run_tap(late, streams={"calls"}, state=output.state)
+    run_tap({**config, "start_date": "2026-06-14"}, streams={"calls"}, state=again.state)
+    assert "is not read from" not in caplog.text
+
+
+@pytest.mark.parametrize("lacking", [{}, {"calls": {}}, {"calls": {"owed": {}}}])
+def test_a_state_without_a_bookmark_that_others_have_is_told(caplog, lacking):
+    joined = merged([{"bookmarks": lacking}, state(10, 20)])
+    assert joined["bookmarks"]["calls"]["since"] == "2026-01-11T00:00:00Z"
+    assert "calls: 1 of 2 states have no bookmark of it" in caplog.text
+    caplog.clear()
+    merged([state(0, 10), state(10, 20)])
+    assert not caplog.text

@@ -236,6 +236,10 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "no setting at all": ({"colour": "red"}, "there is no setting 'colour'"),
     "wrong type": ({"lookback_days": "many"}, "lookback_days"),
     "plain http": ({"api_url": "http://api.gong.io"}, "unencrypted"),
+    "no time-out": ({"request_timeout": 0}, "request_timeout"),
+    "no time-out, as text": ({"request_timeout": "0"}, "request_timeout must be more than 0"),
+    "endless time-out": ({"request_timeout": 1e12}, "request_timeout"),
+    "endless time-out, as text": ({"request_timeout": "9" * 400}, "at most 3600 seconds"),
     "unknown workspace": ({"workspace_ids": ["42"]}, "no workspace 42; there are: "),
 }
 

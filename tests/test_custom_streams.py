@@ -71,6 +71,20 @@ def test_a_schema_may_be_declared(config):
     assert output.records["plain_calls"][0]["url"]
 
 
+@pytest.mark.parametrize(
+    ("schema", "named"),
+    [
+        ({"id": "string"}, "id"),
+        ({"properties": {"id": "string"}}, "id"),
+        ({"properties": ["id"]}, "properties"),
+    ],
+)
+def test_a_field_of_a_declared_schema_is_an_object(config, schema, named):
+    stream = {**CALLS, "schema": schema}
+    with pytest.raises(SettingsError, match=f"schema of plain_calls must .* object for {named}"):
+        run_tap(declared(config, stream), streams={"plain_calls"})
+
+
 def test_with_a_replication_key_only_newer_rows_come_again(config):
     stream = {
         "name": "my_trackers",

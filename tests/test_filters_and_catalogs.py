@@ -101,6 +101,24 @@ def test_an_end_still_to_come_is_not_taken_for_read(sandbox):
     assert bookmark["replication_key_value"][:10] <= datetime.now(timezone.utc).isoformat()[:10]
 
 
+def test_nothing_is_asked_of_the_time_to_come(sandbox):
+    now = datetime.now(timezone.utc)
+    sandbox.clock.set(now)
+    later = {"end_date": (now + timedelta(days=400)).isoformat()}
+    streams = {*BOTH, "call_index", "answered_scorecards"}
+    state = run_tap(settings(sandbox, **later), streams=streams).state
+    sandbox.clear_requests()
+    run_tap(settings(sandbox, **later), streams=streams, state=state)
+    asked = [entry.body["filter"] for entry in sandbox.requests if "filter" in (entry.body or {})]
+    ends = {f.get("toDateTime") or f.get("reviewToDate") for f in asked} - {None}
+    tomorrow = (datetime.now(timezone.utc) + timedelta(days=2)).isoformat()
+    assert ends
+    assert all(end <= tomorrow for end in ends)
+    # A range that is yet to begin is empty until then.
+    unborn = {"start_date": (now + timedelta(days=200)).isoformat(), **later}
+    assert not run_tap(settings(sandbox, **unborn), streams=BOTH).records
+
+
 def catalog(config, stream, **entry):
     found = TapGong(config=dict(config)).catalog_dict
     for candidate in found["streams"]:
@@ -134,7 +152,19 @@ def test_a_replication_key_in_the_catalog_changes_nothing(config, stream):
 
 
 @pytest.mark.parametrize(
-    "state", [{"bookmarks": []}, {"bookmarks": {"calls": []}}, {"bookmarks": {"calls": "x"}}]
+    "state",
+    [
+        {"bookmarks": []},
+        {"bookmarks": {"calls": []}},
+        {"bookmarks": {"calls": "x"}},
+        {"bookmarks": {"calls": {"hints": 3}}},
+        {"bookmarks": {"calls": {"hints": {"sequence": "1"}}}},
+        {"bookmarks": {"calls": {"hints": {"unseen": ["1"]}}}},
+        {"bookmarks": {"calls": {"hints": {"unseen": {"2026-06-10": 1}}}}},
+        {"bookmarks": {"automation_events": {"sequence": [1]}}},
+        {"bookmarks": {"automation_events": {"sequence": 1, "inbox": {}}}},
+        {"bookmarks": {"calls": {"filters": {"workspace_ids": [["1"]]}}}},
+    ],
 )
 def test_a_state_that_is_none_is_refused(config, state):
     with pytest.raises(SettingsError, match="--state must look like"):

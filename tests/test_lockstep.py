@@ -13,6 +13,7 @@ from tests.conftest import NOW, settings
 from tests.singer_run import Output, run_tap
 
 BOTH = {"calls", "transcripts"}
+COUNTS = ("announced", "seen", "private", "unkeyed")
 
 
 def sync(sandbox, state=None, streams=BOTH, **more):
@@ -149,6 +150,7 @@ def test_a_window_with_too_many_calls_is_cut_before_it_is_read(company, monkeypa
     output = run_tap(config, streams=BOTH)
     assert len(ids(output, "calls")) == len(set(ids(output, "calls"))) == 260
     assert any(entry.body["filter"] for entry in company.requests)
+    assert output.reports["calls"].announced == output.reports["calls"].seen == 260
 
 
 @pytest.mark.parametrize("path", ["/v2/calls/extensive", "/v2/calls/transcript"])
@@ -160,6 +162,12 @@ def test_an_expired_cursor_restarts_its_window(sandbox, caplog, path):
     assert set(ids(output, "calls")) == set(ids(expected, "calls"))
     assert set(ids(output, "transcripts")) == set(ids(expected, "transcripts"))
     assert "longer than a cursor lives" in caplog.text
+    # What is read again counts once.
+    for stream in BOTH:
+        before, after = expected.reports[stream], output.reports[stream]
+        assert [getattr(after, name) for name in COUNTS] == [
+            getattr(before, name) for name in COUNTS
+        ]
 
 
 def test_a_cursor_that_really_expires_between_pages(monkeypatch):
@@ -341,7 +349,7 @@ def test_wider_filters_read_from_the_start_and_say_so(company, config, caplog):
     assert "from the start" not in caplog.text
     wide = run_tap({**config, "workspace_ids": [one, two]}, streams=BOTH, state=narrow.state)
     assert len(ids(wide, "calls")) == 260
-    assert "from the start" in caplog.text
+    assert "under a narrower or another workspace_ids" in caplog.text
     later = run_tap(config, streams=BOTH, state=wide.state)
     assert len(ids(later, "calls")) == 260
 

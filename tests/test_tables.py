@@ -290,6 +290,18 @@ def run_of(sandbox, streams, state=None, **more):
     return run_tap(settings(sandbox, end_date=later, **more), state=state, streams=streams)
 
 
+def odd_transcript(sandbox, patch, call, odd):
+    """From now on, one transcript is of another form."""
+    told = sandbox.company.transcript
+    patch.setattr(
+        sandbox.company, "transcript", lambda slot: odd if slot.id == call else told(slot)
+    )
+
+
+NO_LIST: dict[str, str] = {"of": "another form"}
+NO_TEXT = [{"sentences": [{"text": ["of another form"]}]}]
+
+
 def test_a_stream_that_was_left_out_meanwhile_misses_no_owed_transcript(sandbox):
     call = owed_call(sandbox, days=40)
     both = {"calls", "transcripts", "transcript_sentences"}
@@ -305,6 +317,22 @@ def test_a_stream_that_was_left_out_meanwhile_misses_no_owed_transcript(sandbox)
         sandbox.clock.advance(timedelta(days=-3))
 
 
+def test_what_was_missed_stays_so_until_it_is_written(sandbox, monkeypatch):
+    call = owed_call(sandbox, days=40)
+    both = {"transcripts", "transcript_texts"}
+    state = run_of(sandbox, both).state
+    sandbox.clock.advance(timedelta(days=2))
+    state = run_of(sandbox, {"transcript_texts"}, state).state
+    assert state["bookmarks"]["transcripts"]["missed"] == [call]
+    with monkeypatch.context() as patch:
+        odd_transcript(sandbox, patch, call, NO_LIST)
+        failed = run_of(sandbox, both, state)
+    assert "transcripts" in failed.failed
+    last = run_of(sandbox, both, failed.state)
+    assert call in {row["callId"] for row in last.records["transcripts"]}
+    assert "missed" not in last.state["bookmarks"]["transcripts"]
+
+
 def test_a_table_that_catches_up_takes_no_owed_transcript_away(sandbox):
     call = owed_call(sandbox, days=20)
     first = run_of(sandbox, {"calls", "transcripts"})
@@ -313,6 +341,42 @@ def test_a_table_that_catches_up_takes_no_owed_transcript_away(sandbox):
     for stream in ("transcripts", "transcript_texts"):
         assert call in {row["callId"] for row in second.records[stream]}, stream
     assert call not in str(second.state["bookmarks"]["transcripts"].get("owed"))
+
+
+@pytest.mark.parametrize(
+    ("streams", "odd"),
+    [({"transcripts"}, NO_LIST), ({"transcripts", "transcript_texts"}, NO_TEXT)],
+    ids=["alone", "beside another"],
+)
+def test_an_owed_transcript_that_could_not_be_written_stays_owed(
+    sandbox, monkeypatch, streams, odd
+):
+    call = owed_call(sandbox, days=40)
+    state = run_of(sandbox, streams).state
+    sandbox.clock.advance(timedelta(days=2))
+    with monkeypatch.context() as patch:
+        odd_transcript(sandbox, patch, call, odd)
+        failed = run_of(sandbox, streams, state)
+    assert failed.failed
+    assert call in str(failed.state["bookmarks"]["transcripts"]["owed"])
+    last = run_of(sandbox, streams, failed.state)
+    for stream in failed.failed:
+        assert call in {row["callId"] for row in last.records[stream]}
+    assert call not in str(last.state["bookmarks"]["transcripts"].get("owed"))
+
+
+def test_a_stretch_whose_transcripts_could_not_be_written_is_read_again(sandbox, monkeypatch):
+    monkeypatch.setattr("tap_gong.owed.MOST_NAMED", 0)
+    call = owed_call(sandbox, days=40)
+    state = run_of(sandbox, {"transcripts"}).state
+    assert state["bookmarks"]["transcripts"]["owed_windows"]
+    sandbox.clock.advance(timedelta(days=2))
+    with monkeypatch.context() as patch:
+        odd_transcript(sandbox, patch, call, NO_LIST)
+        failed = run_of(sandbox, {"transcripts"}, state)
+    assert failed.failed == ["transcripts"]
+    last = run_of(sandbox, {"transcripts"}, failed.state)
+    assert call in {row["callId"] for row in last.records["transcripts"]}
 
 
 @pytest.mark.parametrize("more", [{"call_detail": "basic"}, {"call_content": ["parties"]}])

@@ -68,11 +68,16 @@ def test_an_end_date_to_come_neither_drops_logs_nor_refuses_statistics(sandbox, 
     }
 
 
-def test_a_change_of_period_or_of_logs_reads_from_the_start(sandbox):
+def test_a_change_of_period_or_of_logs_reads_from_the_start(sandbox, caplog):
     daily = read(sandbox, "activity_by_period", "logs", log_types=["UserCallPlay"])
     weekly = read(
         sandbox, "activity_by_period", "logs", state=daily.state, stats_period="WEEK"
     ).records
+    for stream, setting in (("logs", "log_types"), ("activity_by_period", "stats_period")):
+        words = (
+            f"{stream} is read from the start: its bookmark was made under a narrower or another"
+        )
+        assert f"{words} {setting}\n" in caplog.text
     fresh = read(sandbox, "activity_by_period", "logs", stats_period="WEEK").records
     assert weekly["activity_by_period"] == fresh["activity_by_period"]
     assert len(weekly["logs"]) == len(fresh["logs"])

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from typing_extensions import override
 
+from gong_api.decoding import decoded
 from tap_gong.call_source import is_wanted
 from tap_gong.cost import Cost
 from tap_gong.hints import reached
 from tap_gong.operations import AUTOMATION_RULE
-from tap_gong.run import widens
+from tap_gong.run import widened
 from tap_gong.schemas.automation import AUTOMATION_EVENT
 from tap_gong.stream import BookmarkedStream
 
@@ -87,10 +88,12 @@ class AutomationEvents(BookmarkedStream):
         state = self.stream_state
         if self.replication_method != "INCREMENTAL" or "sequence" not in state:
             return 0
-        if widens(self.filters, state.get("filters") or {}):
+        wider = widened(self.filters, state.get("filters") or {})
+        if wider:
             self.logger.warning(
-                "automation_events is read from the start: workspace_ids, primary_user_ids or "
-                "private_calls are wider than when its bookmark was made"
+                "automation_events is read from the start: its bookmark was made under a narrower "
+                "or another %s",
+                " and ".join(wider),
             )
             return 0
         after = reached(state, inbox)
@@ -103,7 +106,7 @@ class AutomationEvents(BookmarkedStream):
 
     def _row(self, event: Event) -> Record | None:
         """An event as a record; None where the filters leave it out."""
-        payload = _decoder.decode(event.body)
+        payload = decoded(event.body.encode(), _decoder)
         data = payload.get("callData")
         told = data.get("metaData") if isinstance(data, dict) else None
         call = dict(told) if isinstance(told, dict) else {}
@@ -122,8 +125,8 @@ class AutomationEvents(BookmarkedStream):
         }
 
     def _move(self, inbox: InboxReader, sequence: int) -> None:
-        """Everything up to an event has been emitted: write that down."""
-        if self.run.keeps_bookmarks:
+        """Everything up to an event has been emitted: write that down, if it has."""
+        if self.run.keeps_bookmarks or self.has_failed:
             return
         state = self.stream_state
         state["inbox"] = inbox.identity

@@ -66,7 +66,7 @@ class CallIndex(BookmarkedStream):
 
     @override
     def cost(self) -> Cost:
-        span = Window(self._tap.lists.history.start, self.run.end)
+        span = Window(self._tap.lists.history.start, self.run.until)
         calls = self._tap.source(CallSource).count_records(span)
         return Cost.of(calls, windows=count_windows(self._slices(span), span, calls))
 
@@ -90,7 +90,7 @@ class CallIndex(BookmarkedStream):
             for coming in slices.coming(AHEAD):
                 self._tap.ahead.begin(CALLS, **request(CALLS, time_filter(coming)), most=most)
             rows = self._window(window, started, whole_sweep, may_cut=slices.may_cut(window))
-            if not (yield from whole(self, slices, window, rows)):
+            if not (yield from whole(self, slices, window, rows, [self.report])):
                 continue
             slices.finished(window, self._seen)
             self.report.share = slices.share

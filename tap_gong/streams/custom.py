@@ -201,12 +201,21 @@ def _check_schema(declared: Mapping[str, Any]) -> None:
     """See whether a declared schema has the fields that the declaration names elsewhere.
 
     Raises:
-        SettingsError: it lacks one.
+        SettingsError: it lacks one, or what it says of a field is no schema.
     """
     schema = declared.get("schema")
     if not schema:
         return
     known = schema.get("properties", schema)
+    if not isinstance(known, dict):
+        known = schema
+    odd = [name for name, told in known.items() if not isinstance(told, dict)]
+    if odd:
+        msg = (
+            f"custom_streams: schema of {declared['name']} must have an object for {odd[0]}, such "
+            f'as {{"type": "string"}}, not {known[odd[0]]!r}'
+        )
+        raise SettingsError(msg)
     keys = [(name, "primary_keys") for name in declared.get("primary_keys") or []]
     changed = declared.get("replication_key")
     for name, setting in [*keys, *([(changed, "replication_key")] if changed else [])]:

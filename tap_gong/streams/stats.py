@@ -126,7 +126,7 @@ class PeriodSource(Source):
 
     @override
     def end(self) -> pendulum.DateTime:
-        return period_start(min(self.run.end, self.run.present), self.period, self.zone)
+        return period_start(self.run.until, self.period, self.zone)
 
     @override
     def slices(self, span: Window, cuts: Iterable[pendulum.DateTime]) -> Slices:

@@ -54,6 +54,12 @@ def test_a_repeated_delivery_is_one_row_under_the_hash_of_its_body(receiver):
     ]
 
 
+def test_text_cut_in_the_middle_of_a_character_is_taken_as_it_came(receiver):
+    body = rb'{"callData": {"metaData": {"id": "1", "title": "a\ud83d"}}, "isTest": false}'
+    assert receiver.post(body, suffix=QUERY) == 200
+    assert [event.body for event in receiver.events] == [body.decode()]
+
+
 def test_tests_are_kept_apart(receiver, tmp_path):
     assert receiver.post(payload(1, isTest=True), suffix=QUERY) == 200
     assert receiver.post(payload(2), suffix=QUERY) == 200
