@@ -91,8 +91,9 @@ class Shape:
 
 def _node(schema: Mapping[str, Any]) -> _Node | None:
     """What a schema declares to be nested; None where it may be a single value."""
-    types = schema.get("type", ["object"] if "properties" in schema else ())
-    if "string" in types or not {"array", "object"}.intersection(types):
+    given = schema.get("type", ["object"] if "properties" in schema else ())
+    types = {given} if isinstance(given, str) else set(given)
+    if "string" in types or not types & {"array", "object"}:
         return None
     if "array" in types:
         inner = _node(schema.get("items", {})) or _NOTHING

@@ -51,6 +51,15 @@ def test_what_a_schema_leaves_open_is_not_unknown():
     assert shape.unknown == set()
 
 
+def test_types_may_be_named_one_by_one():
+    """As `th.ArrayType` names those of its items."""
+    inner = {"type": "object", "properties": {"y": {"type": "string"}}}
+    schema = {"properties": {"many": {"type": ["array", "null"], "items": inner}}}
+    shape = Shape(schema, ALL)
+    shape.of({"many": [{"y": "1", "z": "2"}]})
+    assert shape.unknown == {"many.z"}
+
+
 def test_unknown_fields_may_be_kept():
     assert Shape(SCHEMA, ALL, keeps_unknown=True).of({"new": 1}) == {"new": 1}
 
