@@ -36,6 +36,7 @@ _SHOWN = 50  # requests, writes, created calls
 _CALLS = 6
 _WEEKS = 26
 _LIST = 100  # of users, deals …
+_CUSTOMERS = 3
 _CENSUS_SECONDS = 30
 _TYPES = {
     "WAV": "audio/wav",
@@ -156,10 +157,10 @@ class FrontPage:
         now = site.clock.now()
         company = site.company
         company.settle(now)
+        slots = company.slots(None, None, now=now)
         census = self._census
         if not (live and census and time.monotonic() - census.taken < _CENSUS_SECONDS):
-            census = self._census = _census(site, now)
-        slots = company.slots(None, None, now=now)
+            census = self._census = _census(site, slots, now)
         users = {user["id"]: _name(user) for user in company.users(now=now, include_avatars=True)}
         requests, writes = site.latest(_SHOWN)
         shown = [company.basic(slot, now=now) for slot in reversed(slots[-_CALLS:])]
@@ -253,7 +254,7 @@ def _calls(slots: list[CallSlot], now: datetime) -> dict[str, int]:
     }
 
 
-def _census(site: Site, now: datetime) -> Census:
+def _census(site: Site, slots: list[CallSlot], now: datetime) -> Census:
     company = site.company
     users = company.users(now=now)
     trackers = company.trackers()
@@ -276,6 +277,12 @@ def _census(site: Site, now: datetime) -> Census:
     lists: dict[str, list[tuple[str, ...]]] = {
         "Workspaces": [(one["name"], one["id"]) for one in workspaces],
         "Users": [(_name(one), str(one["title"] or ""), one["id"]) for one in users],
+        "Users who may import calls": [
+            (_name(one), str(one["title"] or ""), one["id"])
+            for one in users
+            if one["active"] and one["settings"]["telephonyCallsImported"]
+        ],
+        "Customers on the newest calls": _customers(site, slots, now),
         "Trackers": [
             (one["trackerName"], names.get(one["workspaceId"], ""), one["trackerId"])
             for one in trackers
@@ -286,6 +293,22 @@ def _census(site: Site, now: datetime) -> Census:
         ],
     }
     return Census(time.monotonic(), counts, {name: rows[:_LIST] for name, rows in lists.items()})
+
+
+def _customers(site: Site, slots: list[CallSlot], now: datetime) -> list[tuple[str, ...]]:
+    """Name, telephone number and address of some that an erasure finds calls of."""
+    company = site.company
+    contacts = {row["emailAddress"]: row for row in company.crm.all("CONTACT", now=now)}
+    found: dict[str, tuple[str, ...]] = {}
+    for slot in reversed(slots[-_SHOWN:]):
+        for party in company.extensive(slot, now=now).get("parties", ()):
+            address = party.get("emailAddress")
+            if address in contacts:
+                number = str(contacts[address]["phoneNumber"])
+                found[address] = (str(party.get("name") or ""), number, address)
+        if len(found) >= _CUSTOMERS:
+            break
+    return list(found.values())[:_CUSTOMERS]
 
 
 def _weeks(site: Site, slots: list[CallSlot]) -> list[Week]:

@@ -58,6 +58,47 @@ def test_its_configuration_works_as_it_is_copied(company):
         assert f"export {name}_API_URL={company.url}\n" in block(page_of(company), "variables")
 
 
+def listed(page, name):
+    """The rows of a list, a tuple of cells each."""
+    table = page[page.index(f"<summary>{name}</summary>") :]
+    rows = re.findall(r"<tr>(.*?)</tr>", table[: table.index("</table>")], re.DOTALL)
+    return [tuple(map(html.unescape, re.findall(r">([^<>]+)<", row))) for row in rows]
+
+
+def test_it_keeps_apart_what_the_demo_has_left(company):
+    """Of another company: its ledger, its state and its warehouse."""
+    lines = block(page_of(company), "variables")
+    assert "export TARGET_GONG_LEDGER_PATH=output/sandbox-ledger.db\n" in lines
+    assert "export TARGET_DUCKDB_FILEPATH=output/sandbox.duckdb\n" in lines
+    assert "meltano run --state-id-suffix sandbox tap-gong target-duckdb" in lines
+
+
+def test_it_names_users_who_may_import_calls(company):
+    rows = listed(page_of(company), "Users who may import calls")
+    assert len(rows) > 3
+    allowed = {
+        user["id"]
+        for user in company.company.users(now=NOW)
+        if user["settings"]["telephonyCallsImported"]
+    }
+    assert {row[-1] for row in rows} == allowed
+
+
+def test_it_names_customers_whom_an_erasure_finds(company):
+    rows = listed(page_of(company), "Customers on the newest calls")
+    assert len(rows) == 3
+    for _, number, address in rows:
+        for kind, given in (("emailAddress", address), ("phoneNumber", number)):
+            path = "email-address" if kind == "emailAddress" else "phone-number"
+            answer = requests.get(
+                f"{company.url}/v2/data-privacy/data-for-{path}",
+                params={kind: given},
+                auth=("sandbox", "sandbox"),
+                timeout=20,
+            )
+            assert answer.json()["calls"], given
+
+
 def test_keys_of_ones_own_are_not_told():
     with Sandbox(calls=0, now=NOW, access_key="KEY5917", access_key_secret="HUSH1") as sandbox:
         page = page_of(sandbox)
