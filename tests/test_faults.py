@@ -306,7 +306,9 @@ def test_a_name_that_is_not_found_any_more(tap, proxy, undisturbed, monkeypatch,
         rest = tap(proxy.url, state=ended.state)
         assert by_key(ended, rest) == by_key(whole)
     else:
-        assert (ended.code, len(ended.retries)) == (0, 1)
+        # A request may also meet a connection that is just being closed.
+        unresolved = [line for line in ended.retries if "could not be resolved" in line]
+        assert (ended.code, len(unresolved)) == (0, 1)
         assert ended.records == whole.records
 
 
