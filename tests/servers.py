@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+# Of a Postgres server, and the database that it always has.
+USER = "gong"
+DATABASE = "postgres"
+
 
 def program(name, package):
     """Where a server's program is; on a CI machine whose root we are, it is installed.
@@ -82,30 +86,32 @@ def redis_server():
 
 
 @contextlib.contextmanager
-def postgres_server(*databases):
+def postgres_server(*databases, timezone="UTC"):
     """A Postgres server of one's own that trusts everybody, with these databases; its port."""
     names = "initdb", "postgres", "pg_isready"
     initdb, postgres, pg_isready = (program(name, "postgresql") for name in names)
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     # It does not run as root.
-    user = "postgres" if os.geteuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-    own: dict[str, Any] = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL}
+    owner = "postgres" if os.geteuid() == 0 else None
+    if owner:
+        shutil.chown(folder, owner)
+    own: dict[str, Any] = {"user": owner, "cwd": folder, "stdout": subprocess.DEVNULL}
+    quiet = {**own, "stderr": subprocess.DEVNULL}
     try:
-        # In single-user mode a line is a command: the server starts with what it needs.
-        create = "".join(f"CREATE DATABASE {name}\n" for name in databases)
         data = folder / "data"
-        subprocess.run([initdb, "-D", data, "-U", "fleet", "-A", "trust", "-N"], check=True, **own)
-        single = [postgres, "--single", "-F", "-D", data, "postgres"]
-        quiet = {**own, "stderr": subprocess.DEVNULL}
-        subprocess.run(single, input=create, text=True, check=True, **quiet)
+        made = [initdb, "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        subprocess.run(made, check=True, timeout=120, **quiet)
+        if databases:
+            # In single-user mode a line is a command: the server starts with what it needs.
+            create = "".join(f"CREATE DATABASE {name}\n" for name in databases)
+            single = [postgres, "--single", "-F", "-D", data, DATABASE]
+            subprocess.run(single, input=create, text=True, check=True, timeout=120, **quiet)
         port = free_port()
         asks = [pg_isready, "-h", "127.0.0.1", "-p", str(port)]
         command = [postgres, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder]
         # Nothing of it outlives the test.
-        options = ["-c", "fsync=off", "-c", "max_connections=200"]
-        process = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL, **own)
+        options = ["-c", "fsync=off", "-c", "max_connections=200", "-c", f"timezone={timezone}"]
+        process = subprocess.Popen([*command, *options], **quiet)
         try:
             wait_until(
                 lambda: subprocess.run([*asks, "-q"], check=False).returncode == 0,
@@ -119,3 +125,18 @@ def postgres_server(*databases):
             process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def query(port, sql):
+    """The lines of an answer that has one column."""
+    psql = shutil.which("psql")
+    assert psql
+    done = subprocess.run(
+        [psql, "-h", "127.0.0.1", "-p", str(port), "-U", USER, "-d", DATABASE, "-XAt", "-c", sql],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=120,
+    )
+    # Not splitlines(), which takes more than line feeds for the end of a line.
+    return [line for line in done.stdout.split("\n") if line]

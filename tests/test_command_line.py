@@ -26,13 +26,18 @@ BIN = Path(sys.executable).parent
 
 
 def tap_gong(tmp_path, config=None, *arguments, env=None):
-    command: list[object] = [BIN / "tap-gong"]
+    return run_plugin("tap-gong", tmp_path, config, *arguments, env=env)
+
+
+def run_plugin(plugin, tmp_path, config=None, *arguments, env=None):
+    command: list[object] = [BIN / plugin]
     if config is not None:
         path = tmp_path / "config.json"
         path.write_text(config if isinstance(config, str) else json.dumps(config))
         command += ["--config", path]
     return subprocess.run(
         [*map(str, command), *map(str, arguments)],
+        input="",
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -289,14 +294,7 @@ def test_unreadable_files_get_one_clear_line(tmp_path, files, arguments, expecte
 @pytest.mark.parametrize("content", ["[1]", "[]", "nonsense", '"text"'])
 def test_the_target_refuses_a_config_that_is_no_object(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
-    done = subprocess.run(
-        [str(BIN / "target-gong"), "--config", "config.json"],
-        input="",
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
+    done = run_plugin("target-gong", tmp_path, None, "--config", "config.json")
     assert done.returncode == 1
     (line,) = errors(done)
     assert "--config config.json is not a JSON object" in line
@@ -448,15 +446,7 @@ def test_a_misspelled_setting_in_the_environment_is_refused(
         variable: "true",
         **{f"{prefix}_{name.upper()}": str(value) for name, value in settings(sandbox).items()},
     }
-    done = subprocess.run(
-        [str(BIN / plugin), "--config", "ENV"],
-        input="",
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=env,
-        check=False,
-    )
+    done = run_plugin(plugin, tmp_path, None, "--config", "ENV", env=env)
     assert done.returncode == 1
     (line,) = errors(done)
     assert f"{variable} in the environment is no setting; did you mean {meant}?" in line

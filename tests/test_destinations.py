@@ -21,7 +21,7 @@ from tap_gong.tap import TapGong
 from tests.conftest import NOW, settings
 from tests.csv_cells import assert_same, read_csv
 from tests.meltano_project import MELTANO, STREAM_MAPS, config_of, copy_project, meltano
-from tests.postgres_server import DATABASE, USER, postgres, query
+from tests.servers import DATABASE, USER, postgres_server, query
 from tests.singer_run import Output
 from tests.target import target_run
 
@@ -291,7 +291,7 @@ def test_sqlite_is_a_copy_of_the_warehouse(project, runs, warehouse):
 def test_postgres_updates_rows_and_keeps_types(project, runs):
     meltano(project, "install", "loader", "target-postgres")
     # A server of a company in California: its zone must not get into the data.
-    with postgres(timezone="America/Los_Angeles") as port:
+    with postgres_server(timezone="America/Los_Angeles") as port:
         for output in runs.outputs:
             load(
                 project,

@@ -42,7 +42,7 @@ from tests.doc_blocks import (
     script,
 )
 from tests.meltano_project import PROJECT, copy_project
-from tests.postgres_server import DATABASE, USER, postgres
+from tests.servers import DATABASE, USER, postgres_server
 from tests.singer_run import run_tap
 from tests.webhook.receiver_run import pem
 
@@ -319,7 +319,7 @@ def test_the_commands_of_a_page_work_as_they_are_written(page, fresh, environmen
     text = script(page)
     with contextlib.ExitStack() as stack:
         if "target-postgres" in text:
-            port = str(stack.enter_context(postgres(timezone="UTC")))
+            port = str(stack.enter_context(postgres_server(timezone="UTC")))
             environment = {**environment, **POSTGRES, "TARGET_POSTGRES_PORT": port}
         run_page(text, fresh, environment)
     database = fresh / "output" / "warehouse.duckdb"

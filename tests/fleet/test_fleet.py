@@ -22,7 +22,7 @@ from tests.answering_server import AnsweringServer
 from tests.fleet.company import Company
 from tests.fleet.orchestrator import ROOT, Airflow
 from tests.meltano_project import STREAM_MAPS, copy_project
-from tests.servers import postgres_server, redis_server
+from tests.servers import USER, postgres_server, redis_server
 from tests.singer_run import run_tap
 
 pytestmark = pytest.mark.fleet
@@ -78,7 +78,7 @@ def meltano(project, *arguments, **env):
 @pytest.fixture(scope="module")
 def postgres():
     with postgres_server("airflow", "meltano", "warehouse") as port:
-        yield f"postgresql://fleet:fleet@127.0.0.1:{port}"
+        yield f"postgresql://{USER}:{USER}@127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
