@@ -201,11 +201,12 @@ def _is_settled(bookmark: Bookmark) -> bool:
 
 
 def _check_filters(name: str, states: list[dict[str, Any]]) -> None:
-    filters = [state.get("filters") or {} for state in states]
-    if any(other != filters[0] for other in filters):
+    first, *others = [state.get("filters") or {} for state in states]
+    other = next((filters for filters in others if filters != first), first)
+    differing = sorted(name for name in {*first, *other} if first.get(name) != other.get(name))
+    if differing:
         msg = (
-            f"--merge-state: {name} was read under different filters ({filters[0]} and "
-            f"{next(other for other in filters if other != filters[0])}); merge states of runs "
-            "with the same workspace_ids, primary_user_ids and private_calls"
+            f"--merge-state: {name} was read under different filters ({first} and {other}); merge "
+            f"states of runs with the same {', '.join(differing)}"
         )
         raise SettingsError(msg)

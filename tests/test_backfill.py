@@ -163,8 +163,10 @@ def test_hints_that_any_range_missed_are_followed_again():
 
 
 def test_states_made_under_different_filters_do_not_fit():
-    with pytest.raises(SettingsError, match=r"different filters.*workspace_ids"):
-        merged([state(0, 10), state(10, 20, filters={"workspace_ids": ["1"]})])
+    users = {"primary_user_ids": ["9"]}
+    narrowed = state(10, 20, filters={"workspace_ids": ["1"], **users})
+    with pytest.raises(SettingsError, match=r"different filters.*the same workspace_ids$"):
+        merged([state(0, 10, filters=users), narrowed])
 
 
 def test_slices_read_apart_are_the_whole_and_the_next_run_goes_on(
