@@ -140,7 +140,10 @@ def output_failed(error: OSError) -> RunStopped:
     """
     drop_output()
     if isinstance(error, BrokenPipeError):
-        msg = "The program that read the output has ended; run again to go on"
+        msg = (
+            "The program that read the output has ended before all was written; run again for the "
+            "rest"
+        )
         return RunStopped(Interrupted(msg))
     msg = f"The output cannot be written: {error.strerror}. Make room and run again to go on"
     return RunStopped(GongError(msg))

@@ -92,7 +92,7 @@ def test_a_reader_that_goes_away_ends_a_run_quietly(slow, tmp_path):
     assert tap.returncode == 3
     assert "Traceback" not in log
     assert "unhandled" not in log
-    assert "has ended; run again to go on" in log
+    assert "has ended before all was written; run again for the rest" in log
 
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
@@ -249,14 +249,14 @@ SHELL = [
         "tap_gong",
         "| head -1",
         3,
-        "The program that read the output has ended; run again to go on",
+        "The program that read the output has ended before all was written; run again for the rest",
         marks=pytest.mark.proves("`| head`", "tap", "exit code 3"),
     ),
     pytest.param(
         "target_gong",
         "| true",
         3,
-        "The program that read the output has ended; run again to go on",
+        "The program that read the output has ended before all was written; run again for the rest",
         marks=pytest.mark.proves("`| head`", "target", "exit code 3"),
     ),
     pytest.param(
