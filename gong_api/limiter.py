@@ -14,7 +14,6 @@ import math
 import sqlite3
 import threading
 from datetime import timedelta
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -47,7 +46,9 @@ MEMORY = "memory"
 _JITTER_MS = 40
 # Whoever has missed so many turns takes the next one late, or a busy machine would get none.
 _MOST_MISSED = 3
-_SLOWEST = Fraction(1, 10_000)
+_SLOWEST = 1 / 10_000
+# Of a Redis server that is restarted, with pauses of a minute in all.
+_RETRIES = 12
 # Two requests of one day are never so far apart, two of different days always are.
 _ONE_DAY_MS = 24 * 60 * 60 * 1000 - 1
 
@@ -280,6 +281,8 @@ class RedisStore:
         # Imported here: an extra that few need.
         try:
             import redis  # noqa: PLC0415
+            from redis.backoff import ExponentialBackoff  # noqa: PLC0415
+            from redis.retry import Retry  # noqa: PLC0415
         except ImportError as error:
             msg = "rate_limit_store redis://… needs the extra: pip install 'gong-singer[redis]'"
             raise SettingsError(msg) from error
@@ -291,6 +294,8 @@ class RedisStore:
             self._host = urlsplit(url).hostname or self._host
             self._redis = redis.Redis.from_url(url, socket_timeout=10, health_check_interval=30)
             self._redis.ping()
+            # It was there: it may come back within a minute or so.
+            self._redis.set_retry(Retry(ExponentialBackoff(cap=10, base=0.1), _RETRIES))
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
         """The turns of one kind.
@@ -299,7 +304,7 @@ class RedisStore:
             SettingsError: the server cannot be used, or forbids scripts.
         """
         with self._complaining():
-            bucket: AbstractBucket = RedisBucket.init(
+            bucket: AbstractBucket = _LastingBucket.init(
                 [rate], self._redis, f"gong-singer:{self._company}:{name}"
             )
         return bucket
@@ -335,6 +340,19 @@ class RedisStore:
             raise SettingsError(msg) from error
 
 
+class _LastingBucket(RedisBucket):
+    """Outlives its server's scripts, which a restart takes."""
+
+    def put(self, item: RateItem) -> bool:
+        import redis  # noqa: PLC0415
+
+        try:
+            return bool(super().put(item))
+        except redis.exceptions.NoScriptError:
+            self.init(self.rates, self.redis, self.bucket_key)
+            return bool(super().put(item))
+
+
 def store(setting: str, company: str) -> Store:
     """The store that `rate_limit_store` names.
 
@@ -365,17 +383,14 @@ def _used_up(what: str) -> str:
 
 
 def _rate(per_second: float, *, spaced: bool) -> Rate:
-    """A whole number of requests in a whole number of milliseconds: 2.5/s is 5 in 2,000 ms.
-
-    There is one in 10,000 s at least.
+    """So many requests in a second and a bit, or one at a time in its share of that.
 
     Args:
-        per_second: requests a second.
-        spaced: one at a time instead, so that processes alternate; of several free turns, whoever
-            is quicker would take all.
+        per_second: requests a second; one in 10,000 s at least.
+        spaced: one at a time, so that processes alternate: of several free turns, whoever is
+            quicker would take all. Nor do 5 in two seconds keep any one second to 2.5.
     """
-    requests = max(Fraction(str(per_second)), _SLOWEST).limit_denominator(10_000)
-    span = 1000 * requests.denominator + _JITTER_MS
-    if spaced:
-        return Rate(1, math.ceil(span / requests.numerator))
-    return Rate(requests.numerator, span)
+    span = 1000 + _JITTER_MS
+    if spaced or per_second % 1:
+        return Rate(1, math.ceil(span / max(per_second, _SLOWEST)))
+    return Rate(int(per_second), span)

@@ -70,9 +70,9 @@ def listens(port):
 
 
 @contextlib.contextmanager
-def redis_server():
-    """A Redis server of one's own; its URL."""
-    server, port = program("redis-server", "redis-server"), free_port()
+def redis_server(port=None):
+    """A Redis server of one's own, on a port that is free or was; its URL."""
+    server, port = program("redis-server", "redis-server"), port or free_port()
     process = subprocess.Popen(
         [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
         stdout=subprocess.DEVNULL,

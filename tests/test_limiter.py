@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent import futures
 from datetime import datetime, timezone
+from urllib.parse import urlsplit
 
 import pendulum
 import pytest
 import redis
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyrate_limiter import InMemoryBucket
 
@@ -230,6 +232,21 @@ def test_whoever_misses_a_turn_takes_another(is_shared, lots):
     assert min(later - first for first, later in zip(left, left[3:], strict=False)) >= 1000
 
 
+@pytest.mark.parametrize("is_shared", [True, False])
+@given(per_second=st.decimals("0.1", 20, places=2).map(float))
+@example(2.5)
+@example(2.9)
+def test_no_second_sees_more_and_the_mean_is_what_was_asked_for(is_shared, per_second):
+    clock = HeldUp()
+    remote = Remote(clock, is_shared=is_shared)
+    limiter = RequestLimiter(per_second=per_second, budget=0, clock=clock, store=remote)
+    left = list(departures(limiter, clock, 201))
+    most = math.ceil(per_second)
+    assert min(later - first for first, later in zip(left, left[most:], strict=False)) >= 1000
+    # Turns are milliseconds, rounded up, and both ends of a span belong to it.
+    assert 1000 <= (left[-1] - left[0]) / 200 * per_second <= 1040 + 2 * per_second
+
+
 def test_a_machine_that_is_always_late_goes_on():
     clock = HeldUp(itertools.repeat(200, 1000))
     limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=Remote(clock))
@@ -330,6 +347,22 @@ def test_a_redis_server_that_forbids_scripts_is_named(redis_url):
     with pytest.raises(SettingsError, match=r"Redis server at .* cannot be used") as caught:
         RequestLimiter(per_second=3, budget=0, clock=SystemClock(), store=store(setting, "us"))
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_redis_server_may_be_restarted_in_mid_run():
+    """What it knew is gone, and for a moment it is."""
+    with redis_server() as url:
+        limiter = RequestLimiter(
+            per_second=PER_SECOND, budget=10, clock=SystemClock(), store=store(url, "us")
+        )
+        limiter.take()
+    with futures.ThreadPoolExecutor() as threads:
+        taking = threads.submit(limiter.take)
+        with pytest.raises(futures.TimeoutError):
+            taking.result(0.3)
+        with redis_server(urlsplit(url).port):
+            taking.result()
+            limiter.take()
 
 
 @pytest.mark.parametrize("setting", ["memory", "sqlite"])
