@@ -5,7 +5,7 @@ Pure: what is counted, and by whom, is the caller's.
 
 from __future__ import annotations
 
-import heapq
+import bisect
 import itertools
 import logging
 from dataclasses import dataclass, replace
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tap-gong")
 
-# How fine the counts are against a part, and how many of them a part is worth at most.
-_GRAINS = 8
+# The share of a part by which each of its ends may be off, and how many counts a part is worth.
+_FINENESS = 20
 _COUNTS = 12
 _SHORTEST = timedelta(hours=1)
 _AGES_AGO = pendulum.datetime(1, 1, 1)
@@ -50,60 +50,82 @@ def equal_parts(span: Window, parts: int, count: Callable[[Window], int]) -> lis
     Args:
         span: what to cut; it must last as many seconds as there are parts.
         parts: how many.
-        count: how many records a range holds; asked a dozen times a part at most.
+        count: how many records a range holds; asked a few times a part.
     """
-    total = count(span)
-    grains = _grains(span, total, parts, count)
+    counts = _Counts(span, count, most=parts * _COUNTS)
+    share = counts.total / parts
     cuts = [span.start]
     for number in range(1, parts):
-        cut = _instant_of(grains, total * number / parts).start_of("second")
+        cut = counts.instant(share * number, within=share / _FINENESS).start_of("second")
         # However few records there are, no two cuts are one.
         soonest = cuts[-1] + timedelta(seconds=1)
         latest = span.end - timedelta(seconds=parts - number)
         cuts.append(min(max(cut, soonest), latest))
     cuts.append(span.end)
-    windows = [Window(start, end) for start, end in itertools.pairwise(cuts)]
-    return [Part(window, round(_records_in(grains, window))) for window in windows]
+    befores = [counts.before(cut) for cut in cuts]
+    return [
+        Part(Window(*ends), round(after - before))
+        for ends, (before, after) in zip(
+            itertools.pairwise(cuts), itertools.pairwise(befores), strict=True
+        )
+    ]
 
 
-def _grains(span: Window, total: int, parts: int, count: Callable[[Window], int]) -> list[Part]:
-    """Ranges so small that records may be taken as evenly spread over each."""
-    heap = [(-total, span.start, span)]
-    for _ in range(parts * _COUNTS):
-        records, _, fullest = heap[0]
-        if parts == 1 or -records <= total / parts / _GRAINS or fullest.length <= _SHORTEST:
-            break
-        middle = fullest.start + fullest.length / 2
-        first, second = Window(fullest.start, middle), Window(middle, fullest.end)
-        in_first = min(count(first), -records)
-        heapq.heapreplace(heap, (-in_first, first.start, first))
-        heapq.heappush(heap, (records + in_first, second.start, second))
-    return sorted((Part(window, -records) for records, _, window in heap), key=_start)
+class _Counts:
+    """How many records of a span lie before an instant, counted where it matters.
 
+    Args:
+        span: all of it.
+        count: how many records a range holds.
+        most: how often to ask.
+    """
 
-def _start(part: Part) -> pendulum.DateTime:
-    return part.window.start
+    def __init__(self, span: Window, count: Callable[[Window], int], most: int) -> None:
+        self._count = count
+        self._left = most
+        self._instants = [span.start, span.end]
+        # How many lie before each.
+        self._befores = [0, count(span)]
 
+    @property
+    def total(self) -> int:
+        """Of the span."""
+        return self._befores[-1]
 
-def _instant_of(grains: Sequence[Part], records: float) -> pendulum.DateTime:
-    """The instant before which so many records lie."""
-    for grain in grains:
-        if grain.records and records <= grain.records:
-            return grain.window.start + grain.window.length * (records / grain.records)
-        records -= grain.records
-    return grains[-1].window.end
+    def instant(self, records: float, *, within: float) -> pendulum.DateTime:
+        """An instant before which so many records lie, give or take a few.
 
+        It is found by halving the range that it is in until there are as many before one of the
+        range's ends, or it is so short that they may be taken as evenly spread.
+        """
+        while True:
+            after = max(1, bisect.bisect_left(self._befores, records))
+            off, nearest = min((abs(self._befores[at] - records), at) for at in (after - 1, after))
+            if off <= within:
+                return self._instants[nearest]
+            start, end = self._instants[after - 1 : after + 1]
+            if end - start <= _SHORTEST or not self._left:
+                before, more = self._befores[after - 1], self._befores[after]
+                return start + (end - start) * ((records - before) / (more - before))
+            self._halve(after)
 
-def _records_in(grains: Sequence[Part], window: Window) -> float:
-    return sum(
-        grain.records * max(_overlap(grain.window, window) / grain.window.length, 0)
-        for grain in grains
-    )
+    def before(self, instant: pendulum.DateTime) -> float:
+        """About how many records lie before an instant."""
+        after = min(max(1, bisect.bisect(self._instants, instant)), len(self._instants) - 1)
+        start, end = self._instants[after - 1 : after + 1]
+        before, more = self._befores[after - 1 : after + 1]
+        return before + (more - before) * ((instant - start) / (end - start))
 
-
-def _overlap(one: Window, other: Window) -> timedelta:
-    both = Window(max(one.start, other.start), min(one.end, other.end))
-    return both.length
+    def _halve(self, after: int) -> None:
+        """Count the first half of the range that ends with an instant."""
+        self._left -= 1
+        start, end = self._instants[after - 1 : after + 1]
+        middle = start + (end - start) / 2
+        before, most = self._befores[after - 1], self._befores[after]
+        # Calls may come and go between two counts.
+        found = min(before + self._count(Window(start, middle)), most)
+        self._instants.insert(after, middle)
+        self._befores.insert(after, found)
 
 
 def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
