@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import IO, Any, Literal
 
 import msgspec
 
 from gong_api.errors import SettingsError
+from gong_api.given_settings import json_object
 
 
 class _Metadata(msgspec.Struct, rename="kebab"):
@@ -129,10 +131,11 @@ def checked_state(state: Any, what: str) -> dict[str, Any]:
     Raises:
         SettingsError: naming the place in it that is wrong.
     """
+    # As Meltano shows a state, and as a tap's message has it.
     if isinstance(state, dict):
-        # As Meltano shows a state, and as a tap's message has it.
         state = state.get("singer_state", state)
-        state = state.get("value", state) if state.get("type") == "STATE" else state
+    if isinstance(state, dict) and state.get("type") == "STATE":
+        state = state.get("value", state)
     try:
         msgspec.convert({"bookmarks": {}} if state == {} else state, _State)
     except msgspec.ValidationError as error:
@@ -143,3 +146,51 @@ def checked_state(state: Any, what: str) -> dict[str, Any]:
         raise SettingsError(msg) from error
     checked: dict[str, Any] = state
     return checked
+
+
+def state_in(name: str) -> dict[str, Any]:
+    """The state in a file: as a run was given it, as a target prints it, or as Meltano shows it.
+
+    Raises:
+        SettingsError: the file cannot be read, or holds none.
+    """
+    what = f"--merge-state {name}"
+    try:
+        lines = Path(name).read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{what} cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise SettingsError(msg) from error
+    content = "\n".join(lines)
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    # A target prints a state a line; the last one counts.
+    is_lines = last.startswith("{") and last.endswith("}") and last != "}"
+    state = json_object(last if is_lines else content, what)
+    return checked_state(state, what)
+
+
+def catalog_in(file: IO[str] | None) -> dict[str, Any] | None:
+    """The catalog in the file that `--catalog` names.
+
+    Raises:
+        SettingsError: it holds none.
+    """
+    if file is None:
+        return None
+    return checked_catalog(object_in(file, "--catalog"), f"--catalog {file.name}")
+
+
+def object_in(file: IO[str] | None, option: str) -> dict[str, Any] | None:
+    """The JSON object in the file that a command line option names.
+
+    Raises:
+        SettingsError: it holds something else.
+    """
+    if file is None:
+        return None
+    what = f"{option} {file.name}"
+    try:
+        content = file.read()
+    except UnicodeDecodeError as error:
+        msg = f"{what} is not a JSON object: {error}"
+        raise SettingsError(msg) from error
+    return json_object(content, what)

@@ -21,23 +21,24 @@ from typing_extensions import override
 from gong_api.clock import Clock, SystemClock
 from gong_api.command import (
     WORK_LEFT,
-    ConfigFiles,
     RunStopped,
-    check_environment,
-    given_settings,
     gong_command,
     ignore_signals,
-    json_object,
-    settings_checked,
     stopped_by,
 )
 from gong_api.errors import GongError, MissingScope, SettingsError
+from gong_api.given_settings import (
+    ConfigFiles,
+    check_environment,
+    settings_checked,
+    without_nulls,
+)
 from gong_api.progress import Progress, Stage, watched
 from gong_api.settings import connect, number
 from gong_webhook.inbox import InboxReader
 from tap_gong.backfill import Part, equal_parts, merged
 from tap_gong.call_source import CallSource
-from tap_gong.given_files import checked_catalog, checked_state
+from tap_gong.given_files import catalog_in, checked_state, object_in, state_in
 from tap_gong.pace import Pace
 from tap_gong.personal_data import PersonalData
 from tap_gong.plan import Plan
@@ -86,7 +87,7 @@ class TapGong(Tap):
         self._sources: dict[type[Source], Source] = {}
         self._locksteps: dict[type[Source], Lockstep] = {}
         with settings_checked(type(self)):
-            super().__init__(**given_settings(kwargs))
+            super().__init__(**without_nulls(kwargs))
         if kwargs.get("parse_env_config"):
             check_environment(type(self))
 
@@ -232,7 +233,7 @@ class TapGong(Tap):
             cls.print_about(about_format)
             return
         if merge_state:
-            click.echo(msgspec.json.encode(merged([_state_in(n) for n in (*merge_state, *files)])))
+            click.echo(msgspec.json.encode(merged([state_in(n) for n in (*merge_state, *files)])))
             return
         if files:
             msg = f"{files[0]!r} belongs to no option; files without one follow --merge-state"
@@ -241,7 +242,9 @@ class TapGong(Tap):
             msg = "--slices goes with --plan: it says how many parts to plan"
             raise SettingsError(msg)
         cls.print_version(print_fn=cls.logger.info)
-        tap = cls._configured(config, state=_object(state, "--state"), catalog=_catalog_in(catalog))
+        tap = cls._configured(
+            config, state=object_in(state, "--state"), catalog=catalog_in(catalog)
+        )
         tap.check()
         if slices:
             given = config.config if config else {}
@@ -595,39 +598,3 @@ def _end_with(failed: list[str]) -> None:
     if failed:
         msg = f"Failed: {', '.join(failed)}; the other streams are whole"
         raise RunStopped(GongError(msg))
-
-
-def _state_in(name: str) -> dict[str, Any]:
-    """The state in a file: as a run was given it, as a target prints it, or as Meltano shows it."""
-    what = f"--merge-state {name}"
-    try:
-        lines = Path(name).read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{what} cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise SettingsError(msg) from error
-    content = "\n".join(lines)
-    last = next((line for line in reversed(lines) if line.strip()), "")
-    # A target prints a state a line; the last one counts.
-    is_lines = last.startswith("{") and last.endswith("}") and last != "}"
-    state = json_object(last if is_lines else content, what)
-    return checked_state(state, what)
-
-
-def _catalog_in(file: IO[str] | None) -> dict[str, Any] | None:
-    """The catalog in a file."""
-    if file is None:
-        return None
-    return checked_catalog(_object(file, "--catalog"), f"--catalog {file.name}")
-
-
-def _object(file: IO[str] | None, option: str) -> dict[str, Any] | None:
-    """The JSON object in the file that a command line option names."""
-    if file is None:
-        return None
-    what = f"{option} {file.name}"
-    try:
-        content = file.read()
-    except UnicodeDecodeError as error:
-        msg = f"{what} is not a JSON object: {error}"
-        raise SettingsError(msg) from error
-    return json_object(content, what)

@@ -22,17 +22,14 @@ from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
 from gong_api.clock import Clock, SystemClock
-from gong_api.command import (
-    ConfigFiles,
-    RunStopped,
-    check_environment,
-    given_settings,
-    gong_command,
-    ignore_signals,
-    settings_checked,
-    stopped_by,
-)
+from gong_api.command import RunStopped, gong_command, ignore_signals, stopped_by
 from gong_api.errors import GongError, NothingFound, SettingsError
+from gong_api.given_settings import (
+    ConfigFiles,
+    check_environment,
+    settings_checked,
+    without_nulls,
+)
 from gong_api.settings import SANDBOX, company, connect
 from target_gong.fields import checked_zone
 from target_gong.ledger import FAILED, IN_DOUBT, Ledger, read_rows, write_receipts
@@ -111,7 +108,7 @@ class TargetGong(Target):
         self._written_state: str | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         with settings_checked(type(self)):
-            super().__init__(**given_settings(kwargs))
+            super().__init__(**without_nulls(kwargs))
         if kwargs.get("parse_env_config"):
             check_environment(type(self))
         if isinstance(self.message_reader, MessageReader):

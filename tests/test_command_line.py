@@ -480,7 +480,9 @@ def test_a_state_is_taken_in_the_forms_that_it_is_shown_in(config):
         assert run_tap(config, streams={"calls"}, state=form).records["calls"] == plain
 
 
-@pytest.mark.parametrize("state", [{"api_url": "sandbox"}, {"singer_state": {"calls": {}}}])
+@pytest.mark.parametrize(
+    "state", [{"api_url": "sandbox"}, {"singer_state": {"calls": {}}}, {"singer_state": []}]
+)
 def test_another_file_is_no_state(config, state):
     with pytest.raises(SettingsError, match=r"--state must look like .*bookmarks"):
         run_tap(config, streams={"users"}, state=state)

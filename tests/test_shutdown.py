@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gong_api.command import ConfigFiles, Interrupted, RunStopped
+from gong_api.command import Interrupted, RunStopped
+from gong_api.given_settings import ConfigFiles
 from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
 from tap_gong.writer import WholeLineWriter

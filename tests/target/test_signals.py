@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gong_api.command import ConfigFiles, RunStopped
+from gong_api.command import RunStopped
+from gong_api.given_settings import ConfigFiles
 from target_gong.target import TargetGong
 from tests.command_run import PROMPT, Interrupting, ask_to_end, run_command
 from tests.faulty_proxy import Fault, limiting
