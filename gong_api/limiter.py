@@ -10,14 +10,16 @@ of one process or processes that share a store. Whoever wakes too late for its t
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import sqlite3
 import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+import backoff
 import filelock
 from pyrate_limiter import (
     InMemoryBucket,
@@ -28,16 +30,20 @@ from pyrate_limiter import (
     SQLiteBucket,
     WallClock,
 )
+from pyrate_limiter.buckets.redis_bucket import LuaScript
 
 from gong_api.errors import LimitReached, SettingsError
 from gong_api.private_files import make_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from pendulum import DateTime
     from pyrate_limiter import AbstractBucket
 
     from gong_api.clock import Clock
+
+logger = logging.getLogger("gong_api")
 
 MEMORY = "memory"
 
@@ -47,10 +53,18 @@ _JITTER_MS = 40
 # Whoever has missed so many turns takes the next one late, or a busy machine would get none.
 _MOST_MISSED = 3
 _SLOWEST = 1 / 10_000
-# Of a Redis server that is restarted, with pauses of a minute in all.
-_RETRIES = 12
+# How often a store that is away in mid-run is looked for, a minute in all, and the seconds between.
+_LOOKS = 12
+_LONGEST_PAUSE = 10
 # Two requests of one day are never so far apart, two of different days always are.
 _ONE_DAY_MS = 24 * 60 * 60 * 1000 - 1
+
+
+_T = TypeVar("_T")
+
+
+class StoreAway(SettingsError):
+    """The store of turns does not answer."""
 
 
 class Store(Protocol):
@@ -71,7 +85,12 @@ class Store(Protocol):
         ...
 
     def locked(self) -> contextlib.AbstractContextManager[Any]:
-        """While entered, no other process takes a turn."""
+        """While entered, no other process takes a turn.
+
+        Raises:
+            StoreAway: it does not answer, and may do so later.
+            SettingsError: it cannot be used.
+        """
         ...
 
 
@@ -150,8 +169,8 @@ class RequestLimiter:
     def _count(self) -> None:
         """Count a request against the budget."""
         if self._day:
-            with self._store.locked():
-                self._count_day(self._day)
+            day = self._day
+            self._alone(lambda: self._count_day(day))
         elif self._budget and self.used >= self._budget:
             raise LimitReached(_used_up(f"{self.used} requests in this run"))
 
@@ -162,16 +181,9 @@ class RequestLimiter:
         """
         if not self._bucket:
             return True
-        with self._lock, self._store.locked():
-            now, asked = self._store.now(), self._clock.now()
-            self._bucket.leak(now)
-            turn = RateItem("request", now)
-            while not self._bucket.put(turn):
-                wait = self._bucket.waiting(turn)
-                turn = RateItem(
-                    "request", turn.timestamp + max(1, wait if isinstance(wait, int) else 0)
-                )
-            seconds = (turn.timestamp - now) / 1000
+        bucket = self._bucket
+        with self._lock:
+            seconds, asked = self._alone(lambda: self._reserve(bucket))
         # A store may be far away, or its disk slow: what it takes is a part of the wait.
         left = seconds - (self._clock.now() - asked).total_seconds()
         if left > 0:
@@ -180,6 +192,44 @@ class RequestLimiter:
             self._clock.sleep(left)
         late = (self._clock.now() - asked).total_seconds() - seconds
         return late * 1000 <= _JITTER_MS
+
+    def _reserve(self, bucket: AbstractBucket) -> tuple[float, DateTime]:
+        """The next free turn: in how many seconds, from which instant on our clock."""
+        now, asked = self._store.now(), self._clock.now()
+        bucket.leak(now)
+        turn = RateItem("request", now)
+        while not bucket.put(turn):
+            wait = bucket.waiting(turn)
+            turn = RateItem(
+                "request", turn.timestamp + max(1, wait if isinstance(wait, int) else 0)
+            )
+        return (turn.timestamp - now) / 1000, asked
+
+    def _alone(self, step: Callable[[], _T]) -> _T:
+        """Do a step while no other process takes a turn; a store that is away is waited for.
+
+        Raises:
+            StoreAway: it has been away for a minute, or did not answer for some.
+        """
+
+        def locked() -> _T:
+            with self._store.locked():
+                return step()
+
+        def pause(details: Mapping[str, Any]) -> None:
+            logger.warning("%s; trying again", details["exception"])
+            self._clock.sleep(min(0.1 * 2 ** details["tries"], _LONGEST_PAUSE))
+
+        # The wait goes through our clock, which signals break off; hence interval=0.
+        return backoff.on_exception(
+            backoff.constant,
+            StoreAway,
+            interval=0,
+            jitter=None,
+            max_tries=_LOOKS,
+            on_backoff=pause,
+            logger=None,
+        )(locked)()
 
     def _count_day(self, day: AbstractBucket) -> None:
         now = self._clock.now()
@@ -281,21 +331,26 @@ class RedisStore:
         # Imported here: an extra that few need.
         try:
             import redis  # noqa: PLC0415
-            from redis.backoff import ExponentialBackoff  # noqa: PLC0415
+            from redis.backoff import NoBackoff  # noqa: PLC0415
             from redis.retry import Retry  # noqa: PLC0415
         except ImportError as error:
             msg = "rate_limit_store redis://… needs the extra: pip install 'gong-singer[redis]'"
             raise SettingsError(msg) from error
-        self._errors = redis.RedisError, ValueError
-        self._lapsed = redis.exceptions.LockNotOwnedError
+        self._error = redis.RedisError
+        self._away = redis.ConnectionError, redis.TimeoutError
         self._host = "the address given"
         self._company = company
         with self._complaining():
             self._host = urlsplit(url).hostname or self._host
-            self._redis = redis.Redis.from_url(url, socket_timeout=10, health_check_interval=30)
+            # A connection that was idle may have been cut; all else is the limiter's to wait for.
+            self._redis = redis.Redis.from_url(
+                url,
+                socket_connect_timeout=5,
+                socket_timeout=5,
+                health_check_interval=30,
+                retry=Retry(NoBackoff(), 1),
+            )
             self._redis.ping()
-            # It was there: it may come back within a minute or so.
-            self._redis.set_retry(Retry(ExponentialBackoff(cap=10, base=0.1), _RETRIES))
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
         """The turns of one kind.
@@ -327,17 +382,18 @@ class RedisStore:
                 yield
             finally:
                 # Whoever was held up for longer has lost it, and has nothing to give back: each
-                # turn is taken in one step of the server's.
-                with contextlib.suppress(self._lapsed):
+                # turn is taken in one step of the server's. One that has gone forgets it.
+                with contextlib.suppress(self._error):
                     lock.release()
 
     @contextlib.contextmanager
     def _complaining(self) -> Iterator[None]:
         try:
             yield
-        except self._errors as error:
+        except (self._error, ValueError) as error:
             msg = f"rate_limit_store: the Redis server at {self._host} cannot be used: {error}"
-            raise SettingsError(msg) from error
+            is_away = isinstance(error, self._away)
+            raise (StoreAway(msg) if is_away else SettingsError(msg)) from error
 
 
 class _LastingBucket(RedisBucket):
@@ -349,7 +405,7 @@ class _LastingBucket(RedisBucket):
         try:
             return bool(super().put(item))
         except redis.exceptions.NoScriptError:
-            self.init(self.rates, self.redis, self.bucket_key)
+            self.script_hash = str(self.redis.script_load(LuaScript.PUT_ITEM))
             return bool(super().put(item))
 
 

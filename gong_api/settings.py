@@ -30,6 +30,7 @@ SANDBOX = "sandbox"
 _NUMBER = th.CustomType({"type": ["number", "string"], "minimum": 0, "pattern": r"^\d+(\.\d+)?$"})
 # Beyond this, no connection lives so long, and no socket takes some of the numbers.
 _LONGEST_TIMEOUT = 3600
+_FASTEST = 1_000_000
 _TIMEOUT = th.CustomType(
     {
         "type": ["number", "string"],
@@ -195,7 +196,7 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
         follows_token=base_url == GONG,
         auth=_auth(settings, clock, retries),
         limiter=RequestLimiter(
-            per_second=number(settings, "requests_per_second"),
+            per_second=_per_second(settings),
             budget=settings["daily_request_budget"],
             clock=clock,
             store=store(settings["rate_limit_store"], company(settings)),
@@ -213,6 +214,19 @@ def connect(settings: Mapping[str, Any], clock: Clock) -> GongClient:
 def number(settings: Mapping[str, Any], name: str) -> float:
     """A setting that is a number, or the text of one."""
     return float(settings[name])
+
+
+def _per_second(settings: Mapping[str, Any]) -> float:
+    """Requests a second.
+
+    Raises:
+        SettingsError: more than can be counted; as text, the schema lets it pass.
+    """
+    per_second = number(settings, "requests_per_second")
+    if per_second > _FASTEST:
+        msg = f"requests_per_second must be at most {_FASTEST}; 0 is no limit"
+        raise SettingsError(msg)
+    return per_second
 
 
 def _timeout(settings: Mapping[str, Any]) -> float:

@@ -77,7 +77,7 @@ class _Counts:
     Args:
         span: all of it.
         count: how many records a range holds.
-        most: how often to ask.
+        most: how often to ask, after the first time.
     """
 
     def __init__(self, span: Window, count: Callable[[Window], int], most: int) -> None:

@@ -245,6 +245,7 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "no time-out, as text": ({"request_timeout": "0"}, "request_timeout must be more than 0"),
     "endless time-out": ({"request_timeout": 1e12}, "request_timeout"),
     "endless time-out, as text": ({"request_timeout": "9" * 400}, "at most 3600 seconds"),
+    "endless rate, as text": ({"requests_per_second": "9" * 400}, "at most 1000000; 0 is no limit"),
     "unknown workspace": ({"workspace_ids": ["42"]}, "no workspace 42; there are: "),
 }
 

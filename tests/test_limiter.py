@@ -22,7 +22,7 @@ from pyrate_limiter import InMemoryBucket
 
 from gong_api.clock import SystemClock
 from gong_api.errors import LimitReached, SettingsError
-from gong_api.limiter import RequestLimiter, store
+from gong_api.limiter import RequestLimiter, StoreAway, store
 from gong_sandbox import Sandbox
 from tests.conftest import NOW, settings
 from tests.servers import redis_server
@@ -236,6 +236,7 @@ def test_whoever_misses_a_turn_takes_another(is_shared, lots):
 @given(per_second=st.decimals("0.1", 20, places=2).map(float))
 @example(2.5)
 @example(2.9)
+@example(17.0)
 def test_no_second_sees_more_and_the_mean_is_what_was_asked_for(is_shared, per_second):
     clock = HeldUp()
     remote = Remote(clock, is_shared=is_shared)
@@ -243,8 +244,10 @@ def test_no_second_sees_more_and_the_mean_is_what_was_asked_for(is_shared, per_s
     left = list(departures(limiter, clock, 201))
     most = math.ceil(per_second)
     assert min(later - first for first, later in zip(left, left[most:], strict=False)) >= 1000
-    # Turns are milliseconds, rounded up, and both ends of a span belong to it.
-    assert 1000 <= (left[-1] - left[0]) / 200 * per_second <= 1040 + 2 * per_second
+    # Whole lots, of which each may leave at once. Turns are milliseconds, rounded up, and both ends
+    # of a span belong to it.
+    whole = 200 // most * most
+    assert 1000 <= (left[whole] - left[0]) / whole * per_second <= 1040 + 2 * per_second
 
 
 def test_a_machine_that_is_always_late_goes_on():
@@ -363,6 +366,46 @@ def test_a_redis_server_may_be_restarted_in_mid_run():
         with redis_server(urlsplit(url).port):
             taking.result()
             limiter.take()
+
+
+def test_who_is_stopped_while_the_server_is_away_is_told_so_at_once():
+    with contextlib.ExitStack() as servers:
+        shared = store(servers.enter_context(redis_server()), "us")
+
+        def stop():
+            servers.close()
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), shared.locked():
+            stop()
+
+
+class Away(Remote):
+    """A store that is away each time that it is locked, so many times."""
+
+    def __init__(self, clock, times):
+        super().__init__(clock)
+        self._times = times
+
+    @contextlib.contextmanager
+    def locked(self):
+        self._times -= 1
+        if self._times >= 0:
+            msg = "it is away"
+            raise StoreAway(msg)
+        yield
+
+
+def test_a_store_that_is_away_is_waited_for_but_not_forever(caplog):
+    clock = HeldUp()
+    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=Away(clock, 5))
+    limiter.take()
+    assert caplog.messages == ["it is away; trying again"] * 5
+    limiter = RequestLimiter(per_second=3, budget=0, clock=clock, store=Away(clock, 100))
+    clock.milliseconds = 0
+    with pytest.raises(StoreAway):
+        limiter.take()
+    assert 60_000 <= clock.milliseconds <= 70_000
 
 
 @pytest.mark.parametrize("setting", ["memory", "sqlite"])
