@@ -97,7 +97,7 @@ def test_what_the_target_writes_appears_on_the_open_page(browser, sandbox, tmp_p
     with Tab(browser, sandbox) as tab:
         page = tab.page
         page.locator("#created", has_text="none yet").wait_for(timeout=PATIENCE)
-        page.locator("details", has_text="Users").locator("summary").click()
+        page.locator("summary").get_by_text("Users", exact=True).click()
         page.evaluate("document.body.dataset.loaded = 'once'")
         write(sandbox, tmp_path, "c-1", "c-2")
         # Without being loaded anew.
