@@ -26,6 +26,8 @@ PROJECT = (
     "LICENSE",
 )
 MELTANO: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+# Makes environments, whether or not it is in the path.
+UV = (sys.executable, "-m", "uv")
 STREAM_MAPS: dict[str, dict[str, str]] = MELTANO["plugins"]["extractors"][0]["config"][
     "stream_maps"
 ]

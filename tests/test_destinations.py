@@ -20,7 +20,7 @@ from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
 from tests.conftest import NOW, settings
 from tests.csv_cells import assert_same, read_csv
-from tests.meltano_project import MELTANO, STREAM_MAPS, config_of, copy_project, meltano
+from tests.meltano_project import MELTANO, STREAM_MAPS, UV, config_of, copy_project, meltano
 from tests.servers import DATABASE, USER, postgres_server, query
 from tests.singer_run import Output
 from tests.target import target_run
@@ -387,9 +387,9 @@ def test_loaders_that_the_docs_warn_of(tmp_path, runs, package, config, complain
     """When one of these passes, it is time to say so in docs/destinations.md."""
     name, _ = package.split("==")
     venv = tmp_path / "venv"
-    subprocess.run(["uv", "venv", "-q", str(venv)], check=True, timeout=120)
+    subprocess.run([*UV, "venv", "-q", str(venv)], check=True, timeout=120)
     subprocess.run(
-        ["uv", "pip", "install", "-q", "--python", str(venv / "bin" / "python"), package],
+        [*UV, "pip", "install", "-q", "--python", str(venv / "bin" / "python"), package],
         check=True,
         timeout=300,
     )

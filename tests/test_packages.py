@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.meltano_project import UV
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("gong_api", "gong_sandbox", "gong_webhook", "tap_gong", "target_gong")
 COMMANDS = ("tap-gong", "target-gong", "gong-sandbox", "gong-webhook")
@@ -144,10 +146,10 @@ def test_the_wheel_works_in_an_empty_environment(builds, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         roots = {name.split("/")[0] for name in archive.namelist()}
     assert roots - {f"{wheel.name.rsplit('-', 3)[0]}.dist-info"} == set(PACKAGES)
-    subprocess.run(["uv", "venv", "-q", "venv"], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([*UV, "venv", "-q", "venv"], cwd=tmp_path, check=True, timeout=120)
     programs = tmp_path / "venv" / "bin"
     subprocess.run(
-        ["uv", "pip", "install", "-q", "--python", str(programs / "python"), str(wheel)],
+        [*UV, "pip", "install", "-q", "--python", str(programs / "python"), str(wheel)],
         check=True,
         timeout=300,
     )
