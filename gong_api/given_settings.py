@@ -106,23 +106,27 @@ def settings_checked(plugin: type[PluginBase]) -> Iterator[None]:
         raise SettingsError(msg) from error
 
 
+def variable(plugin: str, name: str) -> str:
+    """What a plugin's setting is called in the environment."""
+    return f"{plugin}_{name}".upper().replace("-", "_")
+
+
 def _faults_in_environment(plugin: str, properties: Mapping[str, Any]) -> Iterator[str]:
-    prefix = plugin.upper().replace("-", "_")
     for name, prop in properties.items():
-        variable = f"{prefix}_{name.upper()}"
-        value = os.environ.get(variable)
+        set_by = variable(plugin, name)
+        value = os.environ.get(set_by)
         if value is None:
             continue
         if "integer" in prop.get("type", ()):
             try:
                 int(value)
             except ValueError:
-                yield f"{variable} must be a whole number, not {value!r}"
+                yield f"{set_by} must be a whole number, not {value!r}"
         elif _is_json(prop):
             try:
                 msgspec.json.decode(value)
             except msgspec.DecodeError as error:
-                yield f"{variable} is not JSON: {error}"
+                yield f"{set_by} is not JSON: {error}"
 
 
 def _is_json(prop: Mapping[str, Any]) -> bool:
@@ -149,9 +153,10 @@ _UNKNOWN = re.compile(r"Additional properties are not allowed \((?P<names>.*) (?
 _ALIKE = 0.85
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def _meant(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """What may have been meant by a name, as the end of a message; empty if nothing is like it."""
     found = difflib.get_close_matches(name, known, 1, _ALIKE)
-    return f"; did you mean {found[0]}?" if found else ""
+    return f"; did you mean {prefix}{found[0]}?" if found else ""
 
 
 def _known_settings(plugin: type[PluginBase]) -> list[str]:
@@ -166,18 +171,18 @@ def check_environment(plugin: type[PluginBase]) -> None:
     Raises:
         SettingsError: it is one, misspelled.
     """
-    prefix = f"{plugin.name.upper().replace('-', '_')}_"
+    prefix = variable(plugin.name, "")
     known = {name.upper() for name in _known_settings(plugin)} | _NO_SETTINGS
-    for variable in sorted(os.environ):
-        name = variable.removeprefix(prefix)
+    for set_name in sorted(os.environ):
+        name = set_name.removeprefix(prefix)
         # Meltano has variables of its own, with two underscores.
-        if name == variable or name.startswith("_") or name in known:
+        if name == set_name or name.startswith("_") or name in known:
             continue
-        found = difflib.get_close_matches(name, known, 1, _ALIKE)
-        if found:
-            msg = f"{variable} in the environment is no setting; did you mean {prefix}{found[0]}?"
+        meant = _meant(name, known, prefix)
+        if meant:
+            msg = f"{set_name} in the environment is no setting{meant}"
             raise SettingsError(msg)
-        plugin.logger.warning("%s in the environment is no setting; it is ignored", variable)
+        plugin.logger.warning("%s in the environment is no setting; it is ignored", set_name)
 
 
 # Of the SDK, and of an option of ours.

@@ -10,6 +10,7 @@ of one process or processes that share a store. Whoever wakes too late for its t
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import sqlite3
@@ -58,7 +59,6 @@ _LOOKS = 12
 _LONGEST_PAUSE = 10
 # Two requests of one day are never so far apart, two of different days always are.
 _ONE_DAY_MS = 24 * 60 * 60 * 1000 - 1
-
 
 _T = TypeVar("_T")
 
@@ -169,8 +169,7 @@ class RequestLimiter:
     def _count(self) -> None:
         """Count a request against the budget."""
         if self._day:
-            day = self._day
-            self._alone(lambda: self._count_day(day))
+            self._alone(functools.partial(self._count_day, self._day))
         elif self._budget and self.used >= self._budget:
             raise LimitReached(_used_up(f"{self.used} requests in this run"))
 
@@ -181,9 +180,8 @@ class RequestLimiter:
         """
         if not self._bucket:
             return True
-        bucket = self._bucket
         with self._lock:
-            seconds, asked = self._alone(lambda: self._reserve(bucket))
+            seconds, asked = self._alone(functools.partial(self._reserve, self._bucket))
         # A store may be far away, or its disk slow: what it takes is a part of the wait.
         left = seconds - (self._clock.now() - asked).total_seconds()
         if left > 0:

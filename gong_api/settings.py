@@ -14,6 +14,7 @@ from gong_api import __version__
 from gong_api.auth import OAuth
 from gong_api.client import GongClient
 from gong_api.errors import SettingsError
+from gong_api.given_settings import variable
 from gong_api.hosts import GONG, checked_url, encrypted
 from gong_api.limiter import MEMORY, RequestLimiter, store
 from gong_api.retries import RetryPolicy
@@ -30,7 +31,6 @@ SANDBOX = "sandbox"
 _NUMBER = th.CustomType({"type": ["number", "string"], "minimum": 0, "pattern": r"^\d+(\.\d+)?$"})
 # Beyond this, no connection lives so long, and no socket takes some of the numbers.
 _LONGEST_TIMEOUT = 3600
-_FASTEST = 1_000_000
 _TIMEOUT = th.CustomType(
     {
         "type": ["number", "string"],
@@ -39,6 +39,9 @@ _TIMEOUT = th.CustomType(
         "pattern": r"^\d+(\.\d+)?$",
     }
 )
+
+# Far beyond what any quota grants.
+_FASTEST = 1_000_000
 
 CONNECTION: tuple[th.Property[Any], ...] = (
     th.Property(
@@ -274,12 +277,12 @@ def _auth(settings: Mapping[str, Any], clock: Clock, retries: RetryPolicy) -> Au
         else f"No credentials: set {missing} (or client_id, client_secret and refresh_token for "
         "OAuth), or try api_url: sandbox, which needs none"
     )
-    if any(f"{plugin}_{name.upper()}" in os.environ for plugin in _PLUGINS for name in wanting):
+    if any(variable(plugin, name) in os.environ for plugin in _PLUGINS for name in wanting):
         msg += ". Those in the environment are read with `--config ENV`"
     raise SettingsError(msg)
 
 
-_PLUGINS = ("TAP_GONG", "TARGET_GONG")
+_PLUGINS = ("tap-gong", "target-gong")
 
 
 def company(settings: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import logging
+import operator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -62,13 +63,14 @@ def equal_parts(span: Window, parts: int, count: Callable[[Window], int]) -> lis
         latest = span.end - timedelta(seconds=parts - number)
         cuts.append(min(max(cut, soonest), latest))
     cuts.append(span.end)
-    befores = [counts.before(cut) for cut in cuts]
     return [
-        Part(Window(*ends), round(after - before))
-        for ends, (before, after) in zip(
-            itertools.pairwise(cuts), itertools.pairwise(befores), strict=True
-        )
+        Part(Window(start, end), round(counts.before(end) - counts.before(start)))
+        for start, end in itertools.pairwise(cuts)
     ]
+
+
+_instant = operator.itemgetter(0)
+_number = operator.itemgetter(1)
 
 
 class _Counts:
@@ -83,14 +85,14 @@ class _Counts:
     def __init__(self, span: Window, count: Callable[[Window], int], most: int) -> None:
         self._count = count
         self._left = most
-        self._instants = [span.start, span.end]
-        # How many lie before each.
-        self._befores = [0, count(span)]
+        # Instants, in their order, each with how many lie before it.
+        self._known = [(span.start, 0), (span.end, count(span))]
 
     @property
     def total(self) -> int:
         """Of the span."""
-        return self._befores[-1]
+        _, records = self._known[-1]
+        return records
 
     def instant(self, records: float, *, within: float) -> pendulum.DateTime:
         """An instant before which so many records lie, give or take a few.
@@ -99,33 +101,29 @@ class _Counts:
         range's ends, or it is so short that they may be taken as evenly spread.
         """
         while True:
-            after = max(1, bisect.bisect_left(self._befores, records))
-            off, nearest = min((abs(self._befores[at] - records), at) for at in (after - 1, after))
+            after = max(1, bisect.bisect_left(self._known, records, key=_number))
+            (start, before), (end, more) = self._known[after - 1 : after + 1]
+            off, nearest = min((records - before, start), (more - records, end))
             if off <= within:
-                return self._instants[nearest]
-            start, end = self._instants[after - 1 : after + 1]
+                return nearest
             if end - start <= _SHORTEST or not self._left:
-                before, more = self._befores[after - 1], self._befores[after]
                 return start + (end - start) * ((records - before) / (more - before))
             self._halve(after)
 
     def before(self, instant: pendulum.DateTime) -> float:
         """About how many records lie before an instant."""
-        after = min(max(1, bisect.bisect(self._instants, instant)), len(self._instants) - 1)
-        start, end = self._instants[after - 1 : after + 1]
-        before, more = self._befores[after - 1 : after + 1]
+        after = max(1, bisect.bisect_left(self._known, instant, key=_instant))
+        (start, before), (end, more) = self._known[after - 1 : after + 1]
         return before + (more - before) * ((instant - start) / (end - start))
 
     def _halve(self, after: int) -> None:
         """Count the first half of the range that ends with an instant."""
         self._left -= 1
-        start, end = self._instants[after - 1 : after + 1]
+        (start, before), (end, most) = self._known[after - 1 : after + 1]
         middle = start + (end - start) / 2
-        before, most = self._befores[after - 1], self._befores[after]
         # Calls may come and go between two counts.
         found = min(before + self._count(Window(start, middle)), most)
-        self._instants.insert(after, middle)
-        self._befores.insert(after, found)
+        self._known.insert(after, (middle, found))
 
 
 def merged(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

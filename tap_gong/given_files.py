@@ -156,12 +156,11 @@ def state_in(name: str) -> dict[str, Any]:
     """
     what = f"--merge-state {name}"
     try:
-        lines = Path(name).read_text(encoding="utf-8").split("\n")
+        content = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{what} cannot be read: {getattr(error, 'strerror', None) or error}"
         raise SettingsError(msg) from error
-    content = "\n".join(lines)
-    last = next((line for line in reversed(lines) if line.strip()), "")
+    last = next((line for line in reversed(content.split("\n")) if line.strip()), "")
     # A target prints a state a line; the last one counts.
     is_lines = last.startswith("{") and last.endswith("}") and last != "}"
     state = json_object(last if is_lines else content, what)

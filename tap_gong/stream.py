@@ -339,18 +339,19 @@ class BookmarkedStream(GongStream):
         if self.replication_method != "INCREMENTAL":
             return None
         bookmark = Bookmark.read(self.stream_state, self.name)
-        wider = widened(self.filters, self.stream_state.get("filters") or {}) if bookmark else []
-        if wider:
-            if not self._has_warned:
-                self._has_warned = True
-                self.logger.warning(
-                    "%s is read from the start: its bookmark was made under a narrower or another "
-                    "%s",
-                    self.name,
-                    " and ".join(wider),
-                )
-            return None
-        return bookmark
+        return None if bookmark and self.is_wider_now() else bookmark
+
+    def is_wider_now(self) -> bool:
+        """Whether filters let pass what they kept out when the bookmark was made; warns once."""
+        wider = widened(self.filters, self.stream_state.get("filters") or {})
+        if wider and not self._has_warned:
+            self._has_warned = True
+            self.logger.warning(
+                "%s is read from the start: its bookmark was made under a narrower or another %s",
+                self.name,
+                " and ".join(wider),
+            )
+        return bool(wider)
 
     @property
     def filters(self) -> dict[str, Any]:

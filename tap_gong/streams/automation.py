@@ -13,7 +13,6 @@ from tap_gong.call_source import is_wanted
 from tap_gong.cost import Cost
 from tap_gong.hints import reached
 from tap_gong.operations import AUTOMATION_RULE
-from tap_gong.run import widened
 from tap_gong.schemas.automation import AUTOMATION_EVENT
 from tap_gong.stream import BookmarkedStream
 
@@ -88,13 +87,7 @@ class AutomationEvents(BookmarkedStream):
         state = self.stream_state
         if self.replication_method != "INCREMENTAL" or "sequence" not in state:
             return 0
-        wider = widened(self.filters, state.get("filters") or {})
-        if wider:
-            self.logger.warning(
-                "automation_events is read from the start: its bookmark was made under a narrower "
-                "or another %s",
-                " and ".join(wider),
-            )
+        if self.is_wider_now():
             return 0
         after = reached(state, inbox)
         if not after and state["sequence"]:
