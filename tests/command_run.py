@@ -17,12 +17,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pendulum
 from click.testing import CliRunner
 from singer_sdk.logging import ConsoleFormatter
 
-from tests.faulty_proxy import BEGIN
-from tests.target.target_run import Hasty
+from gong_api.given_settings import variable
+from tests.clocks import Frozen, Hasty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,13 +39,18 @@ class Ended:
 
     Attributes:
         code: exit code.
-        messages: lines of stdout, parsed.
+        out: what would be on stdout.
         log: what would be on stderr.
     """
 
     code: int
-    messages: list[dict[str, Any]]
+    out: str
     log: str
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """Lines of stdout, parsed."""
+        return [json.loads(line) for line in self.out.splitlines()]
 
     @property
     def errors(self) -> list[str]:
@@ -72,13 +76,6 @@ class Ended:
         """The last STATE of a tap."""
         states = [message["value"] for message in self.messages if message["type"] == "STATE"]
         return states[-1] if states else {}
-
-
-class Frozen(Hasty):
-    """A clock that only waiting moves."""
-
-    def now(self) -> pendulum.DateTime:
-        return pendulum.instance(BEGIN).add(seconds=self.waited)
 
 
 # A run that is asked to end has ended within so many seconds, on a busy machine too; what it waited
@@ -109,7 +106,7 @@ class Interrupting(Frozen):
 def run_command(
     plugin: type[TapGong | TargetGong],
     folder: Path,
-    config: dict[str, Any],
+    config: dict[str, Any] | None,
     *arguments: str,
     patch: pytest.MonkeyPatch,
     clock: Hasty | None = None,
@@ -120,7 +117,7 @@ def run_command(
     Args:
         plugin: whose command.
         folder: for its files.
-        config: settings.
+        config: settings; None for no `--config`.
         arguments: of the command line.
         patch: sets the clock.
         clock: default one that only waiting moves, in no time.
@@ -131,7 +128,9 @@ def run_command(
         Exception: one that the command let out, where a user would meet a traceback.
     """
     options = []
-    for name, content in {"config": config, **files}.items():
+    if config is not None:
+        files = {"config": config, **files}
+    for name, content in files.items():
         path = folder / f"{name}.json"
         if content is not None:
             parts = content if isinstance(content, list) else [content]
@@ -142,8 +141,15 @@ def run_command(
         done = CliRunner().invoke(plugin.get_singer_command(), [*options, *arguments])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    return Ended(done.exit_code, messages, log.getvalue())
+    return Ended(done.exit_code, done.stdout, log.getvalue())
+
+
+def in_environment(plugin: type[TapGong | TargetGong], config: dict[str, Any]) -> dict[str, str]:
+    """Settings of a plugin as variables of the environment, for `--config ENV`."""
+    return {
+        variable(plugin.name, name): value if isinstance(value, str) else json.dumps(value)
+        for name, value in config.items()
+    }
 
 
 def _line(content: Any) -> str:

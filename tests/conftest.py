@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import gc
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,11 +11,15 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import settings as profiles
 
 from gong_sandbox import Sandbox
+from tap_gong.tap import TapGong
+from tests.clocks import NOW
+from tests.command_run import Ended, run_command
 from tests.faulty_proxy import FaultyProxy
 from tests.reliability_table import MARKER, ReliabilityTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.answering_server import AnsweringServer
 
@@ -46,8 +50,6 @@ def examples(count: int) -> profiles:
 
 # Companies and records are trees that live long: searching them for cycles takes long, for nothing.
 gc.set_threshold(50_000, 20, 100)
-
-NOW = datetime(2026, 6, 15, 18, tzinfo=timezone.utc)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -99,6 +101,13 @@ def sandbox() -> Iterator[Sandbox]:
         calls=30, days=20, seed=3, now=NOW, requests_per_second=0, daily_requests=0
     ) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def tap_gong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """The tap's command, in this process and a folder of its own: takes settings and arguments."""
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(run_command, TapGong, tmp_path, patch=monkeypatch)
 
 
 @pytest.fixture

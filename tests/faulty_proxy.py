@@ -14,12 +14,14 @@ import socketserver
 import struct
 import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from typing_extensions import Self
+
+from tests.clocks import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -77,16 +79,15 @@ def page(status: int) -> Fault:
     return answering(status, _PAGE, {"Content-Type": "text/html; charset=utf-8"})
 
 
-# Faults by the name that a reader knows them by; dates are counted from the clock's beginning.
-BEGIN = datetime(2026, 6, 15, 18, tzinfo=timezone.utc)
+# Faults by the name that a reader knows them by; the clock begins at `NOW`.
 LIMITS = {
     "429 without Retry-After": limiting(),
     "429, Retry-After in seconds": limiting("7"),
-    "429, Retry-After as a date": limiting(BEGIN + timedelta(seconds=7)),
+    "429, Retry-After as a date": limiting(NOW + timedelta(seconds=7)),
 }
 LONG_WAITS = {
     "429, Retry-After of hours": limiting("14400"),
-    "429, Retry-After as a date hours away": limiting(BEGIN + timedelta(hours=4)),
+    "429, Retry-After as a date hours away": limiting(NOW + timedelta(hours=4)),
     "503, Retry-After of hours": refusing(503, "Down for maintenance", {"Retry-After": "14400"}),
 }
 FAILURES = {

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
 from target_gong.target import TargetGong
-from tests.conftest import NOW, examples, settings
+from tests.clocks import NOW
+from tests.conftest import examples, settings
 from tests.webhook.receiver_run import inbox_of
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from gong_api.errors import SettingsError
 from tap_gong.backfill import equal_parts, merged
 from tap_gong.windows import Bookmark, Window, instant, iso
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import run_tap
-from tests.test_command_line import tap_gong
 
 BEGIN = pendulum.datetime(2024, 1, 1)
 SPAN = Window(BEGIN, BEGIN.add(days=400))
@@ -172,12 +172,12 @@ def test_states_made_under_different_filters_do_not_fit():
 
 
 def test_slices_read_apart_are_the_whole_and_the_next_run_goes_on(
-    company, config, tmp_path, caplog
+    tap_gong, company, config, tmp_path, caplog
 ):
     base = settings(company, end_date=NOW.isoformat(), lookback_days=5)
-    planned = tap_gong(tmp_path, base, "--plan", "--slices", "3")
-    assert planned.returncode == 0, planned.stderr
-    slices = [json.loads(line) for line in planned.stdout.splitlines()]
+    planned = tap_gong(base, "--plan", "--slices", "3")
+    assert planned.code == 0, planned.log
+    slices = [json.loads(line) for line in planned.out.splitlines()]
     assert len(slices) == 3
     for part in slices:
         assert "access_key" not in part
@@ -198,11 +198,11 @@ def test_slices_read_apart_are_the_whole_and_the_next_run_goes_on(
     assert sorted(transcripts) == sorted(
         slot.id for slot in slots if slot.transcript_at and slot.transcript_at <= NOW
     )
-    joined = tap_gong(tmp_path, None, "--merge-state", *names)
-    assert joined.returncode == 0, joined.stderr
+    joined = tap_gong(None, "--merge-state", *names)
+    assert joined.code == 0, joined.log
     company.clear_requests()
     caplog.clear()
-    last = run_tap(base, streams={"calls", "transcripts"}, state=json.loads(joined.stdout))
+    last = run_tap(base, streams={"calls", "transcripts"}, state=json.loads(joined.out))
     assert "has been read from" not in caplog.text
     recent = company.company.slots(NOW - timedelta(days=5), NOW, now=NOW)
     assert {row["id"] for row in last.records["calls"]} == {slot.id for slot in recent}
@@ -217,20 +217,20 @@ def test_slices_read_apart_are_the_whole_and_the_next_run_goes_on(
     ],
     ids=["as a target prints them", "with line breaks", "as Meltano shows it"],
 )
-def test_states_come_in_several_forms(tmp_path, content):
+def test_states_come_in_several_forms(tap_gong, tmp_path, content):
     (tmp_path / "state.json").write_text(content)
-    done = tap_gong(tmp_path, None, "--merge-state", "state.json")
-    assert json.loads(done.stdout) == {"bookmarks": {"calls": {"x": 1}}}
+    done = tap_gong(None, "--merge-state", "state.json")
+    assert json.loads(done.out) == {"bookmarks": {"calls": {"x": 1}}}
 
 
 @pytest.mark.parametrize("empty", ["{}", '{"bookmarks": {}}'])
-def test_a_state_of_nothing_adds_nothing(tmp_path, empty):
+def test_a_state_of_nothing_adds_nothing(tap_gong, tmp_path, empty):
     (tmp_path / "empty.json").write_text(empty)
     (tmp_path / "state.json").write_text('{"bookmarks": {"calls": {"x": 1}}}')
     for files in (["empty.json", "state.json"], ["state.json", "empty.json"]):
-        done = tap_gong(tmp_path, None, "--merge-state", *files)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == {"bookmarks": {"calls": {"x": 1}}}
+        done = tap_gong(None, "--merge-state", *files)
+        assert done.code == 0, done.log
+        assert json.loads(done.out) == {"bookmarks": {"calls": {"x": 1}}}
 
 
 @pytest.mark.parametrize(
@@ -242,12 +242,12 @@ def test_a_state_of_nothing_adds_nothing(tmp_path, empty):
         (["--merge-state", "config.json"], 'must look like {"bookmarks"'),
     ],
 )
-def test_what_does_not_fit_is_told(tmp_path, arguments, message):
+def test_what_does_not_fit_is_told(tap_gong, tmp_path, arguments, message):
     (tmp_path / "config.json").write_text("[1]")
-    done = tap_gong(tmp_path, {"bookmarks": 3}, *arguments)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    done = tap_gong({"bookmarks": 3}, *arguments)
+    assert done.code == 1
+    assert message in done.log
+    assert "Traceback" not in done.log
 
 
 def test_an_earlier_start_date_says_what_would_read_it(company, config, caplog):

@@ -15,7 +15,8 @@ import pytest
 from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
 from target_gong.target import TargetGong
-from tests.conftest import NOW
+from tests.clocks import NOW
+from tests.command_run import in_environment
 from tests.token_endpoint import GOOD, TokenEndpoint
 
 BIN = Path(sys.executable).parent
@@ -121,14 +122,6 @@ def config_of(plugin, gong, tokens, situation):
         "requests_per_second": 0,
         **({"max_records": 2} if plugin is TapGong else {"receipts_path": "receipts.jsonl"}),
         **SITUATIONS[situation],
-    }
-
-
-def in_environment(plugin, config):
-    prefix = plugin.name.upper().replace("-", "_")
-    return {
-        f"{prefix}_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in config.items()
     }
 
 

@@ -31,7 +31,7 @@ from gong_api.settings import connect
 from tap_gong.streams.calls import Calls
 from tap_gong.streams.users import Users
 from tap_gong.tap import TapGong
-from tests.command_run import Frozen
+from tests.clocks import Frozen
 from tests.conftest import settings
 from tests.faulty_proxy import FaultyProxy, limiting
 

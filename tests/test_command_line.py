@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -18,25 +17,23 @@ from gong_sandbox import Sandbox
 from tap_gong.operations import CALLS
 from tap_gong.tap import TapGong
 from tap_gong.windows import iso
-from tests.command_run import run_command
-from tests.conftest import NOW, settings
+from target_gong.target import TargetGong
+from tests.clocks import NOW
+from tests.command_run import in_environment, run_command
+from tests.conftest import settings
 from tests.singer_run import Output, run_tap
 
 BIN = Path(sys.executable).parent
 
 
-def tap_gong(tmp_path, config=None, *arguments, env=None):
-    return run_plugin("tap-gong", tmp_path, config, *arguments, env=env)
-
-
-def run_plugin(plugin, tmp_path, config=None, *arguments, env=None):
-    command: list[object] = [BIN / plugin]
+def run_process(tmp_path, config, *arguments):
+    command = [str(BIN / "tap-gong"), *arguments]
     if config is not None:
         path = tmp_path / "config.json"
-        path.write_text(config if isinstance(config, str) else json.dumps(config))
-        command += ["--config", path]
+        path.write_text(json.dumps(config))
+        command += ["--config", str(path)]
     return subprocess.run(
-        [*map(str, command), *map(str, arguments)],
+        command,
         input="",
         capture_output=True,
         text=True,
@@ -44,16 +41,16 @@ def run_plugin(plugin, tmp_path, config=None, *arguments, env=None):
         timeout=60,
         cwd=tmp_path,
         check=False,
-        env=env,
     )
 
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch):
-    """Runs the command, in this process, with settings that it refuses in one line."""
+    """Runs a command, in this process, with settings that it refuses in one line."""
+    monkeypatch.chdir(tmp_path)
 
-    def run(config, *arguments):
-        done = run_command(TapGong, tmp_path, config, *arguments, patch=monkeypatch)
+    def run(config, *arguments, plugin=TapGong):
+        done = run_command(plugin, tmp_path, config, *arguments, patch=monkeypatch)
         assert done.code == 1
         assert "Traceback" not in done.log
         (line,) = done.errors
@@ -67,7 +64,7 @@ def errors(done):
 
 
 def test_discover_needs_no_credentials(tmp_path):
-    done = tap_gong(tmp_path, None, "--discover")
+    done = run_process(tmp_path, None, "--discover")
     assert done.returncode == 0
     streams = {entry["tap_stream_id"]: entry for entry in json.loads(done.stdout)["streams"]}
     assert streams["calls"]["key_properties"] == ["id"]
@@ -76,31 +73,26 @@ def test_discover_needs_no_credentials(tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["json", "markdown"])
-def test_about(tmp_path, layout):
-    done = tap_gong(tmp_path, None, "--about", f"--format={layout}")
-    assert done.returncode == 0
-    assert "access_key_secret" in done.stdout
+def test_about(tap_gong, layout):
+    done = tap_gong(None, "--about", f"--format={layout}")
+    assert done.code == 0
+    assert "access_key_secret" in done.out
     if layout == "json":
-        about = json.loads(done.stdout)
+        about = json.loads(done.out)
         assert about["settings"]["properties"]["lookback_days"]["default"] == 7
         assert "batch" not in about["capabilities"]
 
 
-def test_test_reads_a_record_of_each_stream(tmp_path, config):
-    done = tap_gong(tmp_path, config, "--test")
-    assert done.returncode == 0, done.stderr
-    assert "failed" not in done.stderr
-    seen = {
-        message["stream"]
-        for line in done.stdout.splitlines()
-        if (message := json.loads(line))["type"] == "RECORD"
-    }
-    assert len(seen) == 9
-    assert errors(done) == []
+def test_test_reads_a_record_of_each_stream(tap_gong, config):
+    done = tap_gong(config, "--test")
+    assert done.code == 0, done.log
+    assert "failed" not in done.log
+    assert len(done.records) == 9
+    assert done.errors == []
 
 
 def test_a_run_writes_messages_and_says_what_it_cost(tmp_path, config):
-    done = tap_gong(tmp_path, config)
+    done = run_process(tmp_path, config)
     assert done.returncode == 0, done.stderr
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     assert sum(m["type"] == "RECORD" and m["stream"] == "calls" for m in messages) == 260
@@ -108,14 +100,14 @@ def test_a_run_writes_messages_and_says_what_it_cost(tmp_path, config):
     assert "requests" in done.stderr
 
 
-def test_a_plan_tells_the_cost_and_reads_nothing(tmp_path, config):
-    done = tap_gong(tmp_path, config, "--plan")
-    assert done.returncode == 0, done.stderr
-    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines()}
+def test_a_plan_tells_the_cost_and_reads_nothing(tap_gong, config):
+    done = tap_gong(config, "--plan")
+    assert done.code == 0, done.log
+    rows = {line.split()[0]: line.split() for line in done.out.splitlines()}
     assert rows["calls"][2:] == ["260", "3"]
     assert int(rows["all"][1]) >= 6
-    assert "days of a budget of 10,000 requests" in done.stdout
-    assert '"RECORD"' not in done.stdout
+    assert "days of a budget of 10,000 requests" in done.out
+    assert '"RECORD"' not in done.out
 
 
 @pytest.mark.parametrize("narrowed", [False, True])
@@ -150,8 +142,8 @@ def test_a_plan_counts_a_request_for_each_person_named(config):
     tap.close()
 
 
-def test_a_report_tells_what_was_read(tmp_path, config):
-    done = tap_gong(tmp_path, config, "--report", "report.json")
+def test_a_report_tells_what_was_read(tap_gong, tmp_path, config):
+    done = tap_gong(config, "--report", "report.json")
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["end"] == "done"
     calls = report["streams"]["calls"]
@@ -159,72 +151,64 @@ def test_a_report_tells_what_was_read(tmp_path, config):
     assert calls["windows"] == 1
     assert calls["requests"] == 3
     assert calls["private"] > 0
-    assert f"{calls['private']} of the calls are private" in done.stderr
-    emitted = sum('"RECORD"' in line for line in done.stdout.splitlines())
+    assert f"{calls['private']} of the calls are private" in done.log
+    emitted = sum(map(len, done.records.values()))
     assert sum(stream["records"] for stream in report["streams"].values()) == emitted
 
 
-def test_the_environment_may_name_the_report(tmp_path, config):
+def test_the_environment_may_name_the_report(tap_gong, tmp_path, config, monkeypatch):
     """Meltano hands no options on to a tap."""
-    env = {**os.environ, "TAP_GONG_REPORT": str(tmp_path / "report.json")}
-    tap_gong(tmp_path, config, "--discover", env=env)
+    monkeypatch.setenv("TAP_GONG_REPORT", str(tmp_path / "report.json"))
+    tap_gong(config, "--discover")
     assert not (tmp_path / "report.json").exists()
-    assert tap_gong(tmp_path, config, env=env).returncode == 0
+    assert tap_gong(config).code == 0
     assert json.loads((tmp_path / "report.json").read_text())["end"] == "done"
 
 
-def test_a_plan_names_what_cannot_be_read(tmp_path):
-    with Sandbox(calls=20, without_scopes={"api:users:read"}, requests_per_second=0) as server:
-        done = tap_gong(tmp_path, settings(server), "--plan")
-    assert done.returncode == 1
-    assert "api:users:read" in done.stderr
-    assert "calls" in done.stdout
+def test_a_plan_names_what_cannot_be_read(tap_gong):
+    with Sandbox(
+        calls=20, now=NOW, without_scopes={"api:users:read"}, requests_per_second=0
+    ) as server:
+        done = tap_gong(settings(server), "--plan")
+    assert done.code == 1
+    assert "api:users:read" in done.log
+    assert "calls" in done.out
 
 
-def test_a_report_that_cannot_be_written_is_said_before_the_run(tmp_path, config):
-    done = tap_gong(tmp_path, config, "--report", "nowhere/report.json")
-    assert done.returncode == 1
-    assert "its folder does not exist" in errors(done)[0]
-    assert done.stdout == ""
+def test_a_report_that_cannot_be_written_is_said_before_the_run(refused, config):
+    line, done = refused(config, "--report", "nowhere/report.json")
+    assert "its folder does not exist" in line
+    assert done.out == ""
 
 
-def test_a_report_is_written_of_a_run_that_stops(tmp_path, config):
+def test_a_report_is_written_of_a_run_that_stops(tap_gong, tmp_path, config):
     config = {**config, "daily_request_budget": 12}
-    assert tap_gong(tmp_path, config, "--report", "report.json").returncode == 3
+    assert tap_gong(config, "--report", "report.json").code == 3
     assert json.loads((tmp_path / "report.json").read_text())["end"] == "work left"
 
 
-def test_state_and_catalog_from_files(tmp_path, config):
-    (tmp_path / "catalog.json").write_text(tap_gong(tmp_path, None, "--discover").stdout)
-    first = tap_gong(tmp_path, config, "--catalog", "catalog.json")
-    assert first.returncode == 0, first.stderr
+def test_state_and_catalog_from_files(tap_gong, tmp_path, config):
+    (tmp_path / "catalog.json").write_text(tap_gong(None, "--discover").out)
+    first = tap_gong(config, "--catalog", "catalog.json")
+    assert first.code == 0, first.log
     catalog = json.loads((tmp_path / "catalog.json").read_text())
     for entry in catalog["streams"]:
         entry["metadata"] = [
             {"breadcrumb": [], "metadata": {"selected": entry["tap_stream_id"] == "trackers"}}
         ]
     (tmp_path / "catalog.json").write_text(json.dumps(catalog))
-    first = tap_gong(tmp_path, config, "--catalog", "catalog.json")
-    states = [line for line in first.stdout.splitlines() if '"STATE"' in line]
-    (tmp_path / "state.json").write_text(json.dumps(json.loads(states[-1])["value"]))
-    second = tap_gong(tmp_path, config, "--catalog", "catalog.json", "--state", "state.json")
-    assert '"RECORD"' in first.stdout
-    assert '"RECORD"' not in second.stdout
+    first = tap_gong(config, "--catalog", "catalog.json")
+    second = tap_gong(config, "--catalog", "catalog.json", state=first.state)
+    assert first.records
+    assert second.records == {}
 
 
-def test_settings_from_the_environment(tmp_path, config):
-    env = {
-        **os.environ,
-        "TAP_GONG_API_URL": config["api_url"],
-        "TAP_GONG_ACCESS_KEY": config["access_key"],
-        "TAP_GONG_ACCESS_KEY_SECRET": config["access_key_secret"],
-        "TAP_GONG_REQUESTS_PER_SECOND": "0",
-        "TAP_GONG_CALL_CONTENT": '["parties"]',
-        "TAP_GONG_END_DATE": NOW.isoformat(),
-    }
-    done = tap_gong(tmp_path, None, "--config", "ENV", env=env)
-    assert done.returncode == 0, done.stderr
-    assert '"RECORD"' in done.stdout
+def test_settings_from_the_environment(tap_gong, config, monkeypatch):
+    for name, value in in_environment(TapGong, {**config, "call_content": ["parties"]}).items():
+        monkeypatch.setenv(name, value)
+    done = tap_gong(None, "--config", "ENV")
+    assert done.code == 0, done.log
+    assert done.records
 
 
 BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
@@ -261,7 +245,7 @@ def test_bad_input_gets_one_clear_line(refused, company, case):
 
 
 def test_errors_of_a_process_are_on_its_stderr_alone(tmp_path, config):
-    done = tap_gong(tmp_path, {**config, "access_key_secret": "wrong-secret"})
+    done = run_process(tmp_path, {**config, "access_key_secret": "wrong-secret"})
     assert done.returncode == 1
     (line,) = errors(done)
     assert "access_key_secret" in line
@@ -282,24 +266,18 @@ def test_errors_of_a_process_are_on_its_stderr_alone(tmp_path, config):
         ({"bad.json": "nonsense"}, ("--catalog", "bad.json"), "--catalog bad.json is not a JSON"),
     ],
 )
-def test_unreadable_files_get_one_clear_line(tmp_path, files, arguments, expected):
+def test_unreadable_files_get_one_clear_line(refused, tmp_path, files, arguments, expected):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    done = tap_gong(tmp_path, None, *arguments)
-    assert done.returncode == 1
-    (line,) = errors(done)
+    line, _ = refused(None, *arguments)
     assert expected in line
-    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("content", ["[1]", "[]", "nonsense", '"text"'])
-def test_the_target_refuses_a_config_that_is_no_object(tmp_path, content):
+def test_the_target_refuses_a_config_that_is_no_object(refused, tmp_path, content):
     (tmp_path / "config.json").write_text(content)
-    done = run_plugin("target-gong", tmp_path, None, "--config", "config.json")
-    assert done.returncode == 1
-    (line,) = errors(done)
+    line, _ = refused(None, "--config", "config.json", plugin=TargetGong)
     assert "--config config.json is not a JSON object" in line
-    assert "Traceback" not in done.stderr
 
 
 BAD_DISCOVERY: dict[str, tuple[dict[str, Any], str]] = {
@@ -349,53 +327,48 @@ def test_a_custom_stream_that_deletes_is_refused_and_nothing_is_sent(refused, sa
     ],
 )
 @pytest.mark.parametrize("arguments", [(), ("--discover",)])
-def test_a_bad_setting_in_the_environment_is_named(tmp_path, name, value, words, arguments):
-    env = {**os.environ, f"TAP_GONG_{name}": value}
-    done = tap_gong(tmp_path, None, "--config", "ENV", *arguments, env=env)
-    assert done.returncode == 1
-    (line,) = errors(done)
+def test_a_bad_setting_in_the_environment_is_named(
+    refused, monkeypatch, name, value, words, arguments
+):
+    monkeypatch.setenv(f"TAP_GONG_{name}", value)
+    line, _ = refused(None, "--config", "ENV", *arguments)
     assert words in line
-    assert "Traceback" not in done.stderr
 
 
-def test_a_secret_of_the_wrong_type_is_not_repeated(tmp_path, config):
-    done = tap_gong(tmp_path, {**config, "access_key_secret": 123456789})
-    assert done.returncode == 1
-    assert "access_key_secret has the wrong type" in done.stderr
-    assert "123456789" not in done.stderr
+def test_a_secret_of_the_wrong_type_is_not_repeated(refused, config):
+    line, done = refused({**config, "access_key_secret": 123456789})
+    assert "access_key_secret has the wrong type" in line
+    assert "123456789" not in done.log
 
 
-def test_a_date_without_a_zone_is_utc_with_a_warning(tmp_path, config):
-    done = tap_gong(tmp_path, {**config, "start_date": "2026-06-10T00:00:00.123456"})
-    assert done.returncode == 0, done.stderr
-    assert "names no zone and is taken as UTC" in done.stderr
+def test_a_date_without_a_zone_is_utc_with_a_warning(tap_gong, config):
+    done = tap_gong({**config, "start_date": "2026-06-10T00:00:00.123456"})
+    assert done.code == 0, done.log
+    assert "names no zone and is taken as UTC" in done.log
 
 
-def test_a_used_up_budget_ends_with_code_3_and_state(tmp_path, config):
-    done = tap_gong(tmp_path, {**config, "daily_request_budget": 12})
-    assert done.returncode == 3
-    (line,) = errors(done)
+def test_a_used_up_budget_ends_with_code_3_and_state(tap_gong, config):
+    done = tap_gong({**config, "daily_request_budget": 12})
+    assert done.code == 3
+    (line,) = done.errors
     assert "run again" in line
-    assert (
-        "calls: read until 2026-06-15T18:00:00Z, wanted until 2026-06-15T18:00:00Z" in done.stderr
-    )
-    assert '"STATE"' in done.stdout
+    assert "calls: read until 2026-06-15T18:00:00Z, wanted until 2026-06-15T18:00:00Z" in done.log
+    assert done.state
 
 
-def test_a_stream_without_its_scope_fails_alone(tmp_path):
+def test_a_stream_without_its_scope_fails_alone(tap_gong):
     with Sandbox(
-        calls=20, without_scopes={"api:stats:scorecards"}, requests_per_second=0
+        calls=20, now=NOW, without_scopes={"api:stats:scorecards"}, requests_per_second=0
     ) as server:
-        done = tap_gong(tmp_path, settings(server))
-    assert done.returncode == 1
-    assert "api:stats:scorecards" in done.stderr
-    assert "Traceback" not in done.stderr
-    seen = {json.loads(line).get("stream") for line in done.stdout.splitlines()}
-    assert {"calls", "transcripts", "users", "workspaces"} <= seen
+        done = tap_gong(settings(server))
+    assert done.code == 1
+    assert "api:stats:scorecards" in done.log
+    assert "Traceback" not in done.log
+    assert {"calls", "transcripts", "users", "workspaces"} <= done.records.keys()
 
 
 def test_without_any_account(tmp_path):
-    done = tap_gong(tmp_path, {"api_url": "sandbox", "max_records": 1})
+    done = run_process(tmp_path, {"api_url": "sandbox", "max_records": 1})
     assert '"RECORD"' in done.stdout
     assert done.returncode == 0, done.stderr
 
@@ -434,22 +407,17 @@ def test_fractions_may_come_from_the_environment(monkeypatch):
 @pytest.mark.parametrize(
     ("plugin", "variable", "meant"),
     [
-        ("tap-gong", "TAP_GONG_LOOKBACK_DAY", "TAP_GONG_LOOKBACK_DAYS"),
-        ("target-gong", "TARGET_GONG_DRYRUN", "TARGET_GONG_DRY_RUN"),
+        (TapGong, "TAP_GONG_LOOKBACK_DAY", "TAP_GONG_LOOKBACK_DAYS"),
+        (TargetGong, "TARGET_GONG_DRYRUN", "TARGET_GONG_DRY_RUN"),
     ],
 )
 def test_a_misspelled_setting_in_the_environment_is_refused(
-    tmp_path, sandbox, plugin, variable, meant
+    refused, sandbox, monkeypatch, plugin, variable, meant
 ):
-    prefix = plugin.upper().replace("-", "_")
-    env = {
-        **os.environ,
-        variable: "true",
-        **{f"{prefix}_{name.upper()}": str(value) for name, value in settings(sandbox).items()},
-    }
-    done = run_plugin(plugin, tmp_path, None, "--config", "ENV", env=env)
-    assert done.returncode == 1
-    (line,) = errors(done)
+    monkeypatch.setenv(variable, "true")
+    for name, value in in_environment(plugin, settings(sandbox)).items():
+        monkeypatch.setenv(name, value)
+    line, _ = refused(None, "--config", "ENV", plugin=plugin)
     assert f"{variable} in the environment is no setting; did you mean {meant}?" in line
     assert sandbox.requests == []
 

@@ -12,9 +12,9 @@ from gong_api.command import RunStopped
 from gong_api.errors import SettingsError
 from tap_gong.tap import TapGong
 from tests.answering_server import AnsweringServer
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import run_tap
-from tests.test_command_line import errors, tap_gong
 
 CALLS = {
     "name": "plain_calls",
@@ -118,25 +118,25 @@ def test_a_refusal_fails_it_alone(config):
     assert output.records["workspaces"]
 
 
-def test_discovery_fails_for_a_stream_that_is_not_there_and_shows_the_others(tmp_path, company):
+def test_discovery_fails_for_a_stream_that_is_not_there_and_shows_the_others(tap_gong, company):
     gone = {"name": "nowhere", "path": "/v2/nowhere", "records_path": "rows"}
     config = settings(company, start_date="2026-05-01", custom_streams=[gone, CALLS])
-    done = tap_gong(tmp_path, config, "--discover")
-    assert done.returncode == 1
-    assert any("nowhere is not whole: Gong answered 404" in line for line in errors(done))
-    assert "Traceback" not in done.stderr
-    names = {entry["tap_stream_id"] for entry in json.loads(done.stdout)["streams"]}
+    done = tap_gong(config, "--discover")
+    assert done.code == 1
+    assert any("nowhere is not whole: Gong answered 404" in line for line in done.errors)
+    assert "Traceback" not in done.log
+    names = {entry["tap_stream_id"] for entry in json.loads(done.out)["streams"]}
     assert {"calls", "plain_calls"} <= names
     assert "nowhere" not in names
 
 
-def test_discovery_with_the_wrong_credentials_is_one_line(tmp_path, company):
+def test_discovery_with_the_wrong_credentials_is_one_line(tap_gong, company):
     config = settings(company, start_date="2026-05-01", custom_streams=[CALLS])
-    done = tap_gong(tmp_path, {**config, "access_key_secret": "wrong-secret"}, "--discover")
-    assert done.returncode == 1
-    (line,) = errors(done)
+    done = tap_gong({**config, "access_key_secret": "wrong-secret"}, "--discover")
+    assert done.code == 1
+    (line,) = done.errors
     assert "access_key_secret" in line
-    assert done.stdout == ""
+    assert done.out == ""
 
 
 @pytest.mark.parametrize("schema", [None, {"id": {"type": "string"}, "idd": {"type": "string"}}])
@@ -154,12 +154,12 @@ def test_a_key_that_no_row_has_fails_before_rows_become_one(config, schema, capl
     assert "title" in line
 
 
-def test_a_key_that_no_row_has_fails_discovery(tmp_path, company):
+def test_a_key_that_no_row_has_fails_discovery(tap_gong, company):
     stream = {**CALLS, "primary_keys": ["idd"]}
     config = settings(company, start_date="2026-05-01", custom_streams=[stream])
-    done = tap_gong(tmp_path, config, "--discover")
-    assert done.returncode == 1
-    assert any("primary_keys: no row of the first page has idd" in line for line in errors(done))
+    done = tap_gong(config, "--discover")
+    assert done.code == 1
+    assert any("primary_keys: no row of the first page has idd" in line for line in done.errors)
 
 
 def test_a_part_of_a_key_that_no_row_has_is_told(config, caplog):

@@ -18,7 +18,8 @@ from singer_sdk.contrib.msgspec import decoder
 
 from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.csv_cells import assert_same, read_csv
 from tests.meltano_project import MELTANO, STREAM_MAPS, UV, config_of, copy_project, meltano
 from tests.servers import DATABASE, USER, postgres_server, query

@@ -28,7 +28,8 @@ from gong_sandbox import Sandbox
 from tap_gong.streams import STREAMS
 from tap_gong.tap import TapGong
 from target_gong.target import TargetGong
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.doc_blocks import (
     PAGES,
     READ,

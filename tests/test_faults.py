@@ -13,8 +13,9 @@ import pytest
 
 from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
-from tests.command_run import Frozen, run_command
-from tests.conftest import NOW, settings
+from tests.clocks import NOW, Frozen
+from tests.command_run import run_command
+from tests.conftest import settings
 from tests.faulty_proxy import (
     BROKEN_CONNECTIONS,
     CUT_ANSWERS,

@@ -9,7 +9,8 @@ import pytest
 from gong_api.command import RunStopped
 from gong_api.errors import SettingsError
 from tap_gong.tap import TapGong
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import Output, run_tap
 from tests.test_lockstep import BOTH, ids, late_transcript, sync
 

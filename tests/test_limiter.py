@@ -24,7 +24,8 @@ from gong_api.clock import SystemClock
 from gong_api.errors import LimitReached, SettingsError
 from gong_api.limiter import RequestLimiter, StoreAway, store
 from gong_sandbox import Sandbox
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.servers import redis_server
 from tests.singer_run import run_tap
 

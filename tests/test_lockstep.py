@@ -9,7 +9,8 @@ import pytest
 
 from gong_api.command import RunStopped
 from gong_sandbox import Sandbox
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import Output, run_tap
 
 BOTH = {"calls", "transcripts"}

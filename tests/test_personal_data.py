@@ -26,7 +26,8 @@ from tap_gong.settings import CALL_CONTENT
 from tap_gong.streams import STREAMS
 from tap_gong.tap import TapGong
 from tests.answering_server import AnsweringServer
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.gong_document import leaves
 from tests.singer_run import Output, run_tap
 from tests.test_streams import subjects

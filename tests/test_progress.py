@@ -17,7 +17,8 @@ from tap_gong.pace import Pace
 from tap_gong.report import StreamReport
 from tap_gong.tap import TapGong
 from tap_gong.windows import Slices, Window
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import Output
 
 BIN = Path(sys.executable).parent

@@ -20,7 +20,8 @@ from tap_gong.operations import CALLS, CALLS_EXTENSIVE, USERS, WORKSPACES
 from tap_gong.read_ahead import Coming, ReadAhead
 from tap_gong.tap import TapGong
 from tap_gong.windows import Window
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import Output, run_tap
 
 SPAN = {"fromDateTime": "2026-01-01T00:00:00Z", "toDateTime": "2026-06-15T18:00:00Z"}

@@ -15,7 +15,8 @@ import duckdb
 import pytest
 
 from tap_gong.tap import TapGong
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import run_tap
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -8,7 +8,8 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 
 # The suite wants the settings when this module is imported, before any fixture.
 _sandbox = Sandbox(

@@ -19,8 +19,9 @@ from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
 from tap_gong.writer import WholeLineWriter
 from target_gong.target import TargetGong
+from tests.clocks import NOW
 from tests.command_run import PROMPT, Interrupting, ask_to_end, run_command
-from tests.conftest import NOW, settings
+from tests.conftest import settings
 from tests.faulty_proxy import Fault, FaultyProxy, limiting
 
 TAP = str(Path(sys.executable).parent / "tap-gong")

@@ -14,7 +14,8 @@ import pytest
 
 from tap_gong.streams import STREAMS
 from target_gong.sinks import SINKS
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import run_tap
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,8 @@ import pytest
 
 from tap_gong.streams import STREAMS
 from tap_gong.windows import instant
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import Output, run_tap
 
 WINDOWED = {

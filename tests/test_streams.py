@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 
 from tap_gong.streams import STREAMS
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import run_tap
 from tests.webhook.receiver_run import inbox_of
 

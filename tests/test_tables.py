@@ -12,7 +12,8 @@ from tap_gong.streams import STREAMS
 from tap_gong.streams.call_tables import CallTable
 from tap_gong.streams.transcripts import TranscriptStream, clock_time
 from tap_gong.tap import TapGong
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import run_tap
 
 CALL_TABLES = {stream.name for stream in STREAMS if issubclass(stream, CallTable)}

@@ -9,7 +9,8 @@ import pytest
 
 from gong_sandbox import Sandbox
 from tests.answering_server import AnsweringServer
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import run_tap
 
 

@@ -12,7 +12,7 @@ import pytest
 from gong_sandbox import Sandbox
 from gong_sandbox.company.activity import COUNTERS
 from gong_sandbox.company.audit_log import LOG_TYPES
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.gong_document import answer_schema, leaves, recorded
 from tests.sandbox.test_api import (
     EVERYTHING,

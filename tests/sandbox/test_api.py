@@ -27,7 +27,7 @@ from gong_sandbox import Sandbox
 from gong_sandbox.api.app import OPERATIONS
 from gong_sandbox.api.faults import KINDS
 from gong_sandbox.cli import main
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.gong_document import answer_schema, leaves, recorded
 
 CALLS = "/v2/calls"

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from gong_sandbox import Sandbox
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.gong_document import answer_schema, leaves, recorded
 from tests.sandbox.test_api import (
     EVERYTHING,

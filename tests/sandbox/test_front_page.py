@@ -14,7 +14,7 @@ import requests
 from gong_sandbox import Sandbox
 from gong_sandbox.api.front_page import lasted, sized
 from gong_sandbox.company import media, uploads
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.singer_run import run_tap
 from tests.target import target_run
 

@@ -14,7 +14,7 @@ import requests
 from gong_sandbox import Sandbox
 from gong_sandbox.api.app import OPERATIONS
 from gong_sandbox.company.crm_rows import LARGEST, RowIntake
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.gong_document import answer_schema, recorded
 from tests.sandbox.test_api import (
     CALLS,

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from gong_sandbox import Sandbox
 from gong_sandbox.cli import main
 from gong_sandbox.company.media import Intake
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.gong_document import answer_schema, document, recorded, resolved
 from tests.sandbox.test_api import (
     CALLS,

@@ -8,11 +8,9 @@ import random
 import wave
 from typing import TYPE_CHECKING, Any
 
-import pendulum
-
 from gong_sandbox import Sandbox
 from target_gong.target import TargetGong
-from tests.conftest import NOW
+from tests.clocks import NOW, Hasty
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,19 +80,6 @@ def messages(
         if state_every and number % state_every == 0:
             lines.append({"type": "STATE", "value": {"bookmarks": {stream: number}}})
     return lines
-
-
-class Hasty:
-    """The machine's clock, on which waiting takes no time."""
-
-    def __init__(self) -> None:
-        self.waited = 0.0
-
-    def now(self) -> pendulum.DateTime:
-        return pendulum.now("UTC").add(seconds=self.waited)
-
-    def sleep(self, seconds: float) -> None:
-        self.waited += seconds
 
 
 def run_target(

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from target_gong.sinks import SINKS
 from tests.answering_server import request_faults, template_of
-from tests.conftest import NOW, examples
+from tests.clocks import NOW
+from tests.conftest import examples
 from tests.gong_document import document
 from tests.target.target_run import (
     call,

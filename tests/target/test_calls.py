@@ -14,7 +14,7 @@ from gong_api.command import RunStopped
 from target_gong import media as media_module
 from target_gong.media import BadMedia, find, locate
 from target_gong.target import TargetGong
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.conftest import settings as tap_settings
 from tests.singer_run import run_tap
 from tests.target.target_run import (

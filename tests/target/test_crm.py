@@ -11,7 +11,7 @@ import pytest
 from gong_api.client import GongClient
 from gong_api.command import RunStopped
 from target_gong.target import TargetGong
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.target.target_run import messages, receipts, run_target, settings
 
 MODIFIED = "2026-06-01T10:00:00Z"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gong_api.command import RunStopped
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.target.target_run import messages, receipts, run_target, settings
 from tests.target.test_crm import uploads
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gong_api.command import RunStopped
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.target.target_run import messages, receipts, run_target, settings
 from tests.target.test_crm import accounts, uploads
 

@@ -13,7 +13,7 @@ from gong_api.errors import SettingsError
 from target_gong import ledger as ledger_module
 from target_gong.ledger import Ledger
 from target_gong.target import TargetGong
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.target.target_run import (
     call,
     company,

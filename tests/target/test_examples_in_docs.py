@@ -10,7 +10,7 @@ import pytest
 
 from target_gong.sinks import SINKS
 from tests.answering_server import request_faults, template_of
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.gong_document import document
 from tests.target.target_run import (
     company,

@@ -11,8 +11,8 @@ import re
 import pytest
 
 from target_gong.target import TargetGong
-from tests.command_run import Frozen, run_command
-from tests.conftest import NOW
+from tests.clocks import NOW, Frozen
+from tests.command_run import run_command
 from tests.faulty_proxy import (
     BROKEN_CONNECTIONS,
     CUT_ANSWERS,

@@ -9,7 +9,7 @@ import pytest
 from gong_api.clock import SystemClock
 from gong_api.command import RunStopped
 from target_gong.ledger import Ledger
-from tests.conftest import NOW
+from tests.clocks import NOW
 from tests.conftest import settings as tap_settings
 from tests.singer_run import run_tap
 from tests.target.target_run import messages, receipts, run_target, settings

@@ -17,7 +17,8 @@ from gong_webhook.inbox import Inbox, event_id
 from tap_gong.hints import _named
 from tap_gong.tap import TapGong
 from tap_gong.windows import instant
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import Output, run_tap
 from tests.webhook.receiver_run import payload
 

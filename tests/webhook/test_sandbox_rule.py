@@ -15,7 +15,8 @@ import requests
 
 from gong_sandbox import Sandbox
 from gong_webhook.cli import _listen
-from tests.conftest import NOW, settings
+from tests.clocks import NOW
+from tests.conftest import settings
 from tests.singer_run import run_tap
 from tests.webhook.receiver_run import served
 
