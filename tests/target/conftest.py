@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from target_gong.target import TargetGong
+from tests.command_run import Ended, run_command
 from tests.target.target_run import company, importing_user
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from gong_sandbox import Sandbox
 
@@ -20,6 +24,13 @@ def sandbox() -> Iterator[Sandbox]:
     """A small company of a test's own."""
     with company() as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def target_gong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """The target's command, in this process: takes settings, arguments, and `input=messages`."""
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(run_command, TargetGong, tmp_path, patch=monkeypatch)
 
 
 @pytest.fixture

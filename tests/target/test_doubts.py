@@ -23,7 +23,6 @@ from tests.target.target_run import (
     run_target,
     settings,
 )
-from tests.target.test_ledger import target_gong
 
 NO_GONG = "http://127.0.0.1:1"
 
@@ -341,18 +340,18 @@ def test_a_retry_speaks_of_one_try(sandbox, user, tmp_path, caplog):
     assert "on every try" not in caplog.text
 
 
-def test_the_ledger_is_tended_from_the_command_line(sandbox, user, tmp_path):
+def test_the_ledger_is_tended_from_the_command_line(sandbox, user, tmp_path, target_gong):
     config = settings(sandbox, tmp_path)
     lines = messages("calls", [call(user, mediaFile="nowhere.wav")])
     with pytest.raises(RunStopped):
         run_target(config, lines)
-    done = target_gong(tmp_path, config, (), "--settle", "calls", "c-1", "done")
-    assert done.returncode == 0, done.stderr
+    done = target_gong(config, "--settle", "calls", "c-1", "done")
+    assert done.code == 0, done.log
     assert run_target(config, lines).tally.known == 1
     with company() as other:
         elsewhere = settings(other, tmp_path)
-        assert target_gong(tmp_path, elsewhere, (), "--same-company").returncode == 0
+        assert target_gong(elsewhere, "--same-company").code == 0
         assert run_target(elsewhere, lines).tally.known == 1
-    refused = target_gong(tmp_path, config, (), "--settle", "calls", "c-1", "done")
-    assert refused.returncode == 1
-    assert "is in doubt or failed" in refused.stderr
+    refused = target_gong(config, "--settle", "calls", "c-1", "done")
+    assert refused.code == 1
+    assert "is in doubt or failed" in refused.log

@@ -34,57 +34,42 @@ from tests.target.target_run import (
 BIN = Path(sys.executable).parent
 
 
-def target_gong(tmp_path, config, lines=(), *arguments):
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(config))
-    return subprocess.run(
-        [str(BIN / "target-gong"), "--config", str(path), *arguments],
-        input="".join(json.dumps(line) + "\n" for line in lines),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        cwd=tmp_path,
-        check=False,
-    )
-
-
-def test_the_command_writes_states_and_receipts(sandbox, user, tmp_path):
+def test_the_command_writes_states_and_receipts(sandbox, user, tmp_path, target_gong):
     config = settings(sandbox, tmp_path, receipts_path=str(tmp_path / "receipts.jsonl"))
-    done = target_gong(tmp_path, config, messages("calls", [call(user)], state_every=1))
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == {"bookmarks": {"calls": 1}}
-    assert "1 sent; 1 request, 0 of them retries" in done.stderr
-    printed = target_gong(tmp_path, config, (), "--receipts", "jsonl").stdout
+    done = target_gong(config, input=messages("calls", [call(user)], state_every=1))
+    assert done.code == 0, done.log
+    assert json.loads(done.out.splitlines()[-1]) == {"bookmarks": {"calls": 1}}
+    assert "1 sent; 1 request, 0 of them retries" in done.log
+    printed = target_gong(config, "--receipts", "jsonl").out
     (row,) = map(json.loads, printed.splitlines())
     assert row["clientUniqueId"] == "c-1"
     assert row["callId"] == sandbox.company.uploads.created[0].id
     appended = (tmp_path / "receipts.jsonl").read_text().splitlines()
     assert [json.loads(line)["callId"] for line in appended] == [row["callId"]]
-    table = target_gong(tmp_path, config, (), "--receipts", "csv").stdout
+    table = target_gong(config, "--receipts", "csv").out
     (cells,) = csv.DictReader(io.StringIO(table))
     assert (cells["clientUniqueId"], cells["callId"]) == ("c-1", row["callId"])
-    assert target_gong(tmp_path, config, (), "--receipts").stdout == printed
+    assert target_gong(config, "--receipts").out == printed
 
 
-def test_failures_end_in_a_line_and_exit_code_1(sandbox, user, tmp_path):
+def test_failures_end_in_a_line_and_exit_code_1(sandbox, user, tmp_path, target_gong):
     lines = messages("calls", [call(user, direction="Up")])
-    done = target_gong(tmp_path, settings(sandbox, tmp_path), lines)
-    assert done.returncode == 1
-    assert "direction must be one of" in done.stderr
-    assert "Traceback" not in done.stderr
-    skipped = target_gong(tmp_path, settings(sandbox, tmp_path, on_error="skip"), lines)
-    assert skipped.returncode == 1
-    assert "1 record failed" in skipped.stderr.splitlines()[-1]
+    done = target_gong(settings(sandbox, tmp_path), input=lines)
+    assert done.code == 1
+    assert "direction must be one of" in done.log
+    assert "Traceback" not in done.log
+    skipped = target_gong(settings(sandbox, tmp_path, on_error="skip"), input=lines)
+    assert skipped.code == 1
+    assert "1 record failed" in skipped.log.splitlines()[-1]
 
 
-def test_a_budget_ends_the_run_cleanly(sandbox, user, tmp_path):
+def test_a_budget_ends_the_run_cleanly(sandbox, user, tmp_path, target_gong):
     lines = messages("calls", [call(user, f"c-{n}") for n in range(5)], state_every=1)
     config = settings(sandbox, tmp_path, daily_request_budget=3)
-    done = target_gong(tmp_path, config, lines)
-    assert done.returncode == 3
-    assert json.loads(done.stdout.splitlines()[-1]) == {"bookmarks": {"calls": 3}}
-    assert target_gong(tmp_path, {**config, "daily_request_budget": 0}, lines).returncode == 0
+    done = target_gong(config, input=lines)
+    assert done.code == 3
+    assert json.loads(done.out.splitlines()[-1]) == {"bookmarks": {"calls": 3}}
+    assert target_gong({**config, "daily_request_budget": 0}, input=lines).code == 0
     names = [created.new.client_unique_id for created in sandbox.company.uploads.created]
     assert sorted(names) == [f"c-{n}" for n in range(5)]
 
@@ -107,10 +92,10 @@ def test_two_runs_on_one_ledger_do_not_go_on_at_once(sandbox, tmp_path):
     Ledger(tmp_path / "ledger.db", TargetGong.clock).close()
 
 
-def test_receipts_of_nothing(tmp_path):
-    done = target_gong(tmp_path, {"ledger_path": "none.db"}, (), "--receipts")
-    assert done.returncode == 1
-    assert "there is no ledger" in done.stderr
+def test_receipts_of_nothing(target_gong):
+    done = target_gong({"ledger_path": "none.db"}, "--receipts")
+    assert done.code == 1
+    assert "there is no ledger" in done.log
     out = io.StringIO()
     write_receipts([], "csv", out)
     assert out.getvalue().startswith("clientUniqueId,stream,key")
