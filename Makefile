@@ -25,6 +25,9 @@ DEMO_BIN := .venv-demo/bin
 .PHONY: demo test test-slow test-fleet lint docs site reliability pictures bench \
 	audit audit-packages audit-secrets clean
 
+# Where compiled files are not kept, each command that a test starts compiles itself anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 demo: .venv-demo/installed
 	$(DEMO_BIN)/python examples/demo.py
 

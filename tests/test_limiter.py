@@ -25,7 +25,7 @@ from gong_api.errors import LimitReached, SettingsError
 from gong_api.limiter import RequestLimiter, StoreAway, store
 from gong_sandbox import Sandbox
 from tests.clocks import NOW
-from tests.conftest import settings
+from tests.conftest import examples, settings
 from tests.servers import redis_server
 from tests.singer_run import run_tap
 
@@ -234,6 +234,7 @@ def test_whoever_misses_a_turn_takes_another(is_shared, lots):
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
+@examples(30)
 @given(per_second=st.decimals("0.1", 20, places=2).map(float))
 @example(2.5)
 @example(2.9)

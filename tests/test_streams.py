@@ -16,10 +16,18 @@ from tests.webhook.receiver_run import inbox_of
 
 
 @pytest.fixture(scope="module")
-def output(company, tmp_path_factory):
+def run(company, tmp_path_factory):
+    """What a run of all streams wrote, and the paths that it asked for."""
     inbox = inbox_of(company, tmp_path_factory.mktemp("inbox"))
     config = subjects(company, automation_inbox=inbox)
-    return run_tap(config, streams={stream.name for stream in STREAMS})
+    company.clear_requests()
+    output = run_tap(config, streams={stream.name for stream in STREAMS})
+    return output, [entry.path for entry in company.requests]
+
+
+@pytest.fixture(scope="module")
+def output(run):
+    return run[0]
 
 
 def subjects(company, **more):
@@ -112,10 +120,8 @@ def test_numbers_keep_their_exact_value(output):
     assert not any(isinstance(value, float) for value in stats)
 
 
-def test_each_list_is_asked_for_once(company):
-    company.clear_requests()
-    run_tap(subjects(company), streams={stream.name for stream in STREAMS})
-    paths = [entry.path for entry in company.requests]
+def test_each_list_is_asked_for_once(company, run):
+    _, paths = run
     for path in ("/v2/workspaces", "/v2/settings/scorecards", "/v2/settings/trackers", "/v2/users"):
         assert paths.count(path) == 1, path
     assert paths.count("/v2/crm/integrations") == 1

@@ -270,15 +270,15 @@ def test_every_documented_field_is_shown_somewhere(sandbox, path, key):
 
 @pytest.mark.parametrize("path", [BY_EMAIL, BY_PHONE])
 def test_every_documented_field_of_a_person_is_shown(sandbox, path):
-    documented = leaves(answer_schema("GET", path))
-    shown: set[tuple[str, ...]] = set()
+    missing = leaves(answer_schema("GET", path)) - found_leaves(one_answer(sandbox, path))
     for prospect in list(sandbox.company.flows.prospects.values())[:150]:
+        if not missing:
+            break
         contact = prospect.contact
-        shown |= found_leaves(
+        missing -= found_leaves(
             get(sandbox, path, emailAddress=contact.email, phoneNumber=contact.phone)
         )
-    shown |= found_leaves(one_answer(sandbox, path))
-    assert documented <= shown
+    assert missing == set()
 
 
 @pytest.mark.parametrize(
@@ -704,7 +704,7 @@ def test_tasks_of_flows_are_steps_of_prospects(company, tasks):
 
 
 def test_people_and_deals_of_tasks_are_those_of_the_crm(company, tasks):
-    for task in tasks[::9]:
+    for task in tasks[::40]:
         deal = task["opportunity"]
         (row,) = entities(company, "DEAL", [deal["crmId"]]).values()
         assert (deal["stage"], deal["amount"]) == (row["StageName"], str(row["amount"]))

@@ -215,7 +215,7 @@ def kill_and_go_on(sandbox, user, tmp_path, *, calls, kills, seed):
 def test_killed_a_few_times(tmp_path):
     with company(latency=0.05) as sandbox:
         user = importing_user(sandbox)
-        assert kill_and_go_on(sandbox, user, tmp_path, calls=40, kills=3, seed=1) == 3
+        assert kill_and_go_on(sandbox, user, tmp_path, calls=24, kills=3, seed=1) == 3
 
 
 @pytest.mark.slow
