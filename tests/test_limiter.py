@@ -217,6 +217,7 @@ def departures(limiter, clock, count):
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
+@examples(40)
 @given(
     lots=st.lists(
         # Some miss their turn, and not more than twice in a row.

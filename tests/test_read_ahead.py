@@ -251,13 +251,13 @@ def test_every_thread_keeps_its_connection(company, config, caplog):
 
 
 def test_a_budget_is_kept_and_little_of_it_is_wasted():
-    """A hundred requests with 25 a run: no more than six runs, and only cut windows twice."""
-    with Sandbox(calls=4500, days=365, now=NOW, requests_per_second=0, daily_requests=0) as sandbox:
+    """Two hundred requests with fifty a run: no more than six runs, and only cut windows twice."""
+    with Sandbox(calls=9000, days=365, now=NOW, requests_per_second=0, daily_requests=0) as sandbox:
         sandbox.company.extensive = lambda slot, *, now: {  # type: ignore[method-assign]
             "metaData": sandbox.company.basic(slot, now=now)
         }
         sandbox.company.transcript = lambda _: []  # type: ignore[method-assign,assignment]
-        config = settings(sandbox, end_date=NOW.isoformat(), daily_request_budget=25)
+        config = settings(sandbox, end_date=NOW.isoformat(), daily_request_budget=50)
         seen: dict[str, list[int]] = defaultdict(list)
         state: dict[str, object] = {}
         cut = 0
@@ -269,7 +269,7 @@ def test_a_budget_is_kept_and_little_of_it_is_wasted():
                 run_tap(config, streams={"calls", "transcripts"}, state=state, output=output)
             except RunStopped:
                 done = False
-            assert len(sandbox.requests) <= 25
+            assert len(sandbox.requests) <= 50
             state = output.state or state
             for message in output.of("RECORD"):
                 if message["stream"] == "calls":
@@ -280,5 +280,5 @@ def test_a_budget_is_kept_and_little_of_it_is_wasted():
             after = [m["type"] for m in output.messages]
             cut += after[::-1].index("STATE")
         assert done
-        assert len(seen) == 4500
+        assert len(seen) == 9000
         assert sum(len(runs) > 1 for runs in seen.values()) <= cut
