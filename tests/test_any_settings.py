@@ -119,7 +119,8 @@ class Commands:
         for option, content in files.items():
             path = self.folder / f"{option}.json"
             text = content if isinstance(content, str) else json.dumps(content)
-            path.write_text(text, encoding="utf-8")
+            # Half a character makes a file that is not UTF-8.
+            path.write_bytes(text.encode("utf-8", "surrogatepass"))
             options += [f"--{option}", str(path)]
         self.said.lines.clear()
         logger = plugin.cli.logger
