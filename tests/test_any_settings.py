@@ -120,7 +120,7 @@ class Commands:
             path = self.folder / f"{option}.json"
             text = content if isinstance(content, str) else json.dumps(content)
             # Half a character makes a file that is not UTF-8.
-            path.write_bytes(text.encode("utf-8", "surrogatepass"))
+            path.write_text(text, encoding="utf-8", errors="surrogatepass")
             options += [f"--{option}", str(path)]
         self.said.lines.clear()
         logger = plugin.cli.logger

@@ -264,11 +264,14 @@ def test_errors_of_a_process_are_on_its_stderr_alone(tmp_path, config):
         ({"bad.json": "[1]"}, ("--config", "bad.json", "--discover"), "is not a JSON object"),
         ({"bad.json": "[]"}, ("--state", "bad.json"), "--state bad.json is not a JSON object"),
         ({"bad.json": "nonsense"}, ("--catalog", "bad.json"), "--catalog bad.json is not a JSON"),
+        ({"bad.json": "\ud800"}, ("--config", "bad.json"), "--config bad.json is not a JSON"),
+        ({"bad.json": "\ud800"}, ("--catalog", "bad.json"), "--catalog bad.json is not a JSON"),
     ],
 )
 def test_unreadable_files_get_one_clear_line(refused, tmp_path, files, arguments, expected):
     for name, text in files.items():
-        (tmp_path / name).write_text(text)
+        # Half a character makes a file that is not UTF-8.
+        (tmp_path / name).write_text(text, encoding="utf-8", errors="surrogatepass")
     line, _ = refused(None, *arguments)
     assert expected in line
 
