@@ -137,7 +137,7 @@ def run_command(
             path.write_text("".join(_line(part) for part in parts), encoding="utf-8")
         options += [f"--{name}", str(path)]
     patch.setattr(plugin, "clock", clock or Frozen())
-    with _console() as log:
+    with console() as log:
         done = CliRunner().invoke(plugin.get_singer_command(), [*options, *arguments])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -157,7 +157,7 @@ def _line(content: Any) -> str:
 
 
 @contextlib.contextmanager
-def _console() -> Iterator[io.StringIO]:
+def console() -> Iterator[io.StringIO]:
     """What a command changes in its process, undone; and its log, as the console would show it."""
     log = io.StringIO()
     handler = logging.StreamHandler(log)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import gc
 import json
 import logging
 import shutil
-import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +17,7 @@ from gong_sandbox import Sandbox
 from tap_gong.tap import TapGong
 from target_gong.target import TargetGong
 from tests.clocks import NOW
+from tests.command_run import console
 from tests.conftest import examples, settings
 from tests.webhook.receiver_run import inbox_of
 
@@ -123,12 +122,13 @@ class Commands:
             path.write_text(text, encoding="utf-8", errors="surrogatepass")
             options += [f"--{option}", str(path)]
         self.said.lines.clear()
-        logger = plugin.cli.logger
-        logger.addHandler(self.said)
+        plugin.logger.addHandler(self.said)
         try:
-            done = CliRunner().invoke(plugin.cli, [*options, *arguments], input=given)
+            with console():
+                command = plugin.get_singer_command()
+                done = CliRunner().invoke(command, [*options, *arguments], input=given)
         finally:
-            logger.removeHandler(self.said)
+            plugin.logger.removeHandler(self.said)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert "Traceback" not in done.output
@@ -139,15 +139,9 @@ class Commands:
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory) -> Iterator[Commands]:
     folder = tmp_path_factory.mktemp("any_settings")
-    handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGINT)}
-    threshold = gc.get_threshold()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield Commands(folder / "run")
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
-    for sign, handler in handlers.items():
-        signal.signal(sign, handler)
 
 
 @pytest.fixture(scope="module")
