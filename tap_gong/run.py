@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,9 @@ class Run:
         self.user_ids: list[str] = settings.get("primary_user_ids") or []
         self.calls = CALLS if settings["call_detail"] == "basic" else CALLS_EXTENSIVE
         self.excludes_private = settings["private_calls"] == "exclude"
-        self.max_records: int | None = settings.get("max_records")
+        most = settings.get("max_records")
+        # To JSON Schema 2.0 is an integer too, and so is what no machine counts up to.
+        self.max_records = None if most is None else min(int(most), sys.maxsize)
         if self.start and self.start >= self.end:
             msg = f"start_date {self.start} must be before end_date {self.end} (default: now)"
             raise SettingsError(msg)

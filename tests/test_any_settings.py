@@ -216,7 +216,14 @@ def test_any_value_of_a_setting_works_or_is_named(commands, small, plugin, data,
     assert code in {0, 1, 3}
     if code == 1:
         told(
-            errors, name, "--config", "No answer", "could not be resolved", "the credentials", "401"
+            errors,
+            name,
+            "flattening is enabled",
+            "--config",
+            "No answer",
+            "could not be resolved",
+            "the credentials",
+            "401",
         )
     else:
         assert errors == []

@@ -137,6 +137,13 @@ def test_each_list_is_asked_for_once(company, run):
     assert paths.count("/v2/calls/transcript") == 3
 
 
+@pytest.mark.parametrize(("most", "rows"), [(2.0, 2), (1e300, 28), (10**30, 28)])
+def test_any_integer_limits_the_records(company, config, most, rows):
+    assert len(company.company.users(now=NOW)) == 28
+    output = run_tap({**config, "max_records": most}, streams={"users"})
+    assert len(output.records["users"]) == rows
+
+
 def test_only_what_is_wanted_of_a_call_is_asked_for(company, config):
     company.clear_requests()
     wanted = {**config, "call_content": ["parties", "speakers"], "call_context": "None"}
